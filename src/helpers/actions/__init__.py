@@ -1,0 +1,1 @@
+"""Decisions out, as files that other tools and people carry out."""

@@ -1,0 +1,1 @@
+"""What exists: KPIs, playbooks, notebooks, responsibilities, and their checks."""

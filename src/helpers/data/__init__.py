@@ -1,0 +1,1 @@
+"""Files in, checked tables out: sources, versions, the store, allocation, companions, the sample company."""

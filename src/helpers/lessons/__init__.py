@@ -1,0 +1,1 @@
+"""Exercises, hints, checks, learner copies, workshop material."""

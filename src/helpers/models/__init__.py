@@ -1,0 +1,1 @@
+"""Estimators: each with its benchmark against a baseline and a published method."""

@@ -1,0 +1,1 @@
+"""Parameters, one report, a batch, the app server."""

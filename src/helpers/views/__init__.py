@@ -1,0 +1,1 @@
+"""Results to people: theme, charts, tables, sentences, controls, pages."""
