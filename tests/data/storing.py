@@ -1,0 +1,98 @@
+"""Small deliveries made by hand: Parquet files of the stored columns, written by DuckDB, and their `Staged`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from helpers.data import store as stores
+from helpers.data.delivery import SourceFile, Staged, StagedSlice
+from helpers.terms.focus import COSTS
+from helpers.terms.period import Month
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def charge(period="2026-09", cost="1.00", account="a1", provider="AWS", currency="USD", **more):
+    """One charge: four equal costs unless `more` says otherwise."""
+    return {
+        "BillingAccountId": account,
+        "ServiceProviderName": provider,
+        "BillingCurrency": currency,
+        "period": period,
+        **dict.fromkeys(COSTS, Decimal(cost)),
+        **more,
+    }
+
+
+def stage(
+    folder: Path,
+    charges,
+    source="aws",
+    day=date(2026, 10, 5),
+    declared=(),
+    version="1.2",
+    extra=None,
+    files=1,
+):
+    """A delivery of these charges; `extra` are provider columns -> DuckDB type."""
+    columns = stores.stored_columns() | (extra or {})
+    text = repr((source, sorted(repr(sorted(c.items(), key=str)) for c in charges)))
+    identity = hashlib.sha256(text.encode()).hexdigest()
+    groups = defaultdict(list)
+    for c in charges:
+        groups[c["BillingAccountId"], c["period"]].append(c)
+    slices = []
+    folder.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        for n, ((account, period), rows) in enumerate(sorted(groups.items())):
+            written = []
+            for part in range(files):
+                some = rows[part::files]
+                if not some:
+                    continue
+                path = folder / f"{identity[:8]}-{n}-{part}.parquet"
+                _write(con, path, some, columns, source, identity, version, account, period)
+                written.append(path)
+            totals = {}
+            for r in rows:
+                held = totals.setdefault(
+                    (r["ServiceProviderName"], r["BillingCurrency"]), dict.fromkeys(COSTS, Decimal(0))
+                )
+                for cost in COSTS:
+                    held[cost] += r[cost]
+            slices.append(StagedSlice(account, period, tuple(written), len(rows), totals))
+    file = SourceFile(f"{source}-{identity[:6]}.csv", identity, 100 * len(charges), len(charges), version)
+    return Staged(source, day, identity, (file,), tuple(slices), tuple(declared), columns)
+
+
+def _write(con, path, rows, columns, source, identity, version, account, period):
+    start = Month.parse(period).start
+    con.execute(
+        "CREATE OR REPLACE TABLE t (" + ", ".join(f"{stores.quoted(c)} {k}" for c, k in columns.items()) + ")"
+    )
+    for r in rows:
+        values = {k: v for k, v in r.items() if k != "period"} | {
+            "BillingPeriodStart": start,
+            "ChargePeriodStart": r.get("ChargePeriodStart", start),
+            "x_KitSource": source,
+            "x_KitDelivery": identity,
+            "x_KitVersion": version,
+            "x_KitPeriod": period,
+            "x_KitSlice": stores.slice_key(source, account, period),
+        }
+        names = ", ".join(stores.quoted(c) for c in values)
+        con.execute(f"INSERT INTO t ({names}) VALUES ({', '.join('?' * len(values))})", list(values.values()))
+    con.execute(f"COPY t TO '{path}' (FORMAT parquet)")
+
+
+def put(store: Path, tmp: Path, charges, **choices):
+    """Stage and ingest in one go."""
+    how = {k: choices.pop(k) for k in ("replace", "append", "accept_older", "dry_run") if k in choices}
+    return stores.ingest(store, stage(tmp / "staged", charges, **choices), now=NOW, **how)
