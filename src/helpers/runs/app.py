@@ -1,0 +1,277 @@
+"""The served page and the lesson page: Voila on loopback, with the kit's own page template.
+
+The page for a reader (`app`) has one route and no script: the server runs the notebook for the query string it has
+checked, streams each result as it is ready, and ends the kernel. The lesson page (`lesson`) keeps its kernel for the
+exercises' fields. Sources, tracebacks, the data's files and the notebook's folder are on neither.
+
+References
+----------
+Voila 0.5.13, source as installed (read 2026-11-24). What stock Voila lets through was measured in
+docs/decisions/0005-served-page.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from helpers.terms.errors import KitError, UsageError
+from helpers.terms.period import Month, parse_day
+
+LEFT_OUT = {
+    "learner": {"solution"},
+    "lesson": {"solution"},
+    "report": {"lesson", "exercise", "solution", "app"},
+    "app": {"lesson", "exercise", "solution"},
+}
+ASKED = ("provider", "month", "department", "currency")  # what a reader may put into the query string
+LONGEST = 200
+HERE = Path(__file__).parent
+
+
+def prepare(notebook: Path, mode: str, folder: Path, parameters: dict[str, str] | None = None) -> Path:
+    """Write the notebook without the cells that `mode` leaves out, and without outputs.
+
+    Parameters
+    ----------
+    notebook : Path
+    mode : str
+        ``learner``, ``lesson`` (page), ``report`` or ``app``: a key of `LEFT_OUT`.
+    folder : Path
+        Where to; the file keeps its name.
+    parameters : dict, optional
+        Written as a cell behind the cell tagged ``parameters``.
+
+    Returns
+    -------
+    Path
+        The file written.
+    """
+    import nbformat
+
+    nb = nbformat.read(notebook, as_version=4)
+    nb.cells = [c for c in nb.cells if not LEFT_OUT[mode] & set(c.metadata.get("tags", []))]
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    if mode == "app":
+        nb.cells = _controls_first(nb.cells)
+    inject(nb, parameters or {})
+    target = folder / notebook.name
+    nbformat.write(nb, target)
+    return target
+
+
+def inject(nb: Any, parameters: dict[str, str]) -> None:
+    """Put a cell that sets `parameters` (texts) behind the last cell of parameters, as papermill does."""
+    import nbformat
+
+    if not parameters:
+        return
+    source = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+    tags = ("parameters", "injected-parameters")
+    at = [i for i, c in enumerate(nb.cells) if set(tags) & set(c.metadata.get("tags", []))]
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
+    nb.cells.insert(at[-1] + 1 if at else 0, cell)
+
+
+def _controls_first(cells: list) -> list:
+    """A reader chooses before reading: cells tagged `app` follow the cell that begins the run."""
+    controls = [c for c in cells if "app" in c.metadata.get("tags", []) and c.cell_type == "code"]
+    rest = [c for c in cells if "app" not in c.metadata.get("tags", [])]
+    begin = next(
+        (i for i, c in enumerate(rest) if c.cell_type == "code" and "begin(" in c.source), len(rest) - 1
+    )
+    return rest[: begin + 1] + controls + rest[begin + 1 :]
+
+
+def asked(query: str) -> dict[str, str]:
+    """The parameters in a query string, checked for name, number, length and form.
+
+    Raises
+    ------
+    UsageError
+        With a sentence for the reader.
+
+    Examples
+    --------
+    >>> asked("month=2026-09&provider=")
+    {'month': '2026-09'}
+    """
+    import difflib
+
+    if len(query) > 10 * LONGEST:
+        raise UsageError("a very long address", "the page's own choices", "start from the page without them")
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=20):
+        if name not in ASKED:
+            nearest = difflib.get_close_matches(name, ASKED, 1)
+            hint = f"did you mean {nearest[0]}?" if nearest else "use the page's own choices"
+            raise UsageError(f"the address asks for {name[:40]!r}", f"one of {', '.join(ASKED)}", hint)
+        if name in found:
+            raise UsageError(f"the address asks for {name} twice", "each once", "use the page's own choices")
+        if len(value) > LONGEST or not value.isprintable():
+            raise UsageError(
+                f"the address gives {name} a text that no {name} has",
+                "a plain name",
+                "use the page's own choices",
+            )
+        found[name] = value
+    if found.get("month"):
+        Month.parse(found["month"])
+    return {name: value for name, value in found.items() if value}
+
+
+def serve(
+    notebook: Path,
+    *,
+    data: Path,
+    mode: str = "app",
+    port: int = 8866,
+    as_of: str = "",
+    open_browser: bool = False,
+    title: str = "",
+) -> None:
+    """Serve a notebook as a page on 127.0.0.1 until interrupted.
+
+    Parameters
+    ----------
+    notebook : Path
+    data : Path
+        The store. Its files are read by the kernel and served to nobody.
+    mode : str
+        ``app`` or ``lesson``.
+    port : int
+        The next free one from here on is taken and printed.
+    as_of : str
+        Day ``YYYY-MM-DD`` that the page takes as its today; empty for that of the newest delivery.
+    open_browser : bool
+    title : str
+        Of the page while it is computed.
+
+    Raises
+    ------
+    UsageError
+        If the store, the day or the mode is none.
+    """
+    if mode not in ("app", "lesson"):
+        raise UsageError(f"mode {mode!r}", "app or lesson", "finops serve, or finops lesson --page")
+    if not Path(data).is_dir():
+        raise UsageError(f"no store at {data}", "the folder of a store", "finops ingest FILES --to STORE")
+    if as_of:
+        parse_day(as_of)
+    # Compiles a grammar for 1.7 s at import; only IRI checks that notebooks never need would miss it.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    os.environ["FINOPS_MODE"] = mode
+    with tempfile.TemporaryDirectory(prefix="finops-page-") as folder:
+        fixed = {"data": str(Path(data).resolve())} | ({"as_of": as_of} if as_of else {})
+        page = prepare(notebook, mode, Path(folder), fixed)
+        from helpers.runs.server import Server
+
+        server = Server(config=_config(mode, title or _title(page)), notebook_path=str(page))
+        server.port, server.open_browser = port, open_browser
+        server.initialize([])
+        server.start()
+
+
+def _title(notebook: Path) -> str:
+    """First heading of the notebook."""
+    import nbformat
+
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        for line in cell.source.splitlines() if cell.cell_type == "markdown" else []:
+            if line.startswith("# "):
+                return line[2:].strip()
+    return notebook.stem
+
+
+def _config(mode: str, title: str) -> Any:
+    from traitlets.config import Config
+
+    views = HERE.parent / "views"
+    css = "\n".join(f.read_text("utf-8") for f in (views / "page.css", views / "controls.css") if f.is_file())
+    return Config(
+        {
+            "VoilaConfiguration": {
+                "template": "lab",  # its static files; our pages/index.html.j2 stands before its template
+                "allow_template_override": "NO",
+                "allow_theme_override": "NO",
+                "strip_sources": True,
+                "show_tracebacks": True,  # kept for the page template, which shows a KitError's sentence only
+                "file_allowlist": [],
+                "resources": {"kit": {"css": css, "title": title, "mode": mode}},
+                "prelaunch_hook": inject_asked,
+                "multi_kernel_manager_class": "helpers.runs.server.Kernels",
+                "extension_allowlist": [
+                    "@jupyter-widgets/jupyterlab-manager",
+                    "@voila-dashboards/widgets-manager8",
+                ],
+            },
+            "VoilaExporter": {
+                "filters": {
+                    "kit_error": "helpers.runs.app.sentence",
+                    "kit_markdown": "helpers.runs.app.markdown",
+                }
+            },
+            "Voila": {"ip": "127.0.0.1", "mathjax_url": ""},
+            "KernelManager": {"transport_encryption": "required"},
+            "MappingKernelManager": {
+                "cull_idle_timeout": 600 if mode == "lesson" else 60,
+                "cull_interval": 30,
+                "cull_connected": False,
+            },
+        }
+    )
+
+
+def inject_asked(handler: Any, notebook: Any, cwd: str) -> Any:
+    """Voila's hook before a notebook is run: what the reader asked for becomes its parameters."""
+    inject(notebook, handler.asked)
+    return notebook
+
+
+def sentence(output: dict[str, Any]) -> str:
+    """What a reader is told of a cell that stopped: a `KitError`'s own words, of anything else only that it was.
+
+    Examples
+    --------
+    >>> sentence({"ename": "KeyError", "evalue": "'/srv/secret'"})
+    'This page stopped for a reason that it does not know. The server’s log has it.'
+    """
+    if output["ename"] in _family(KitError):
+        return output["evalue"]
+    return "This page stopped for a reason that it does not know. The server’s log has it."
+
+
+def markdown(source: str) -> str:
+    """A notebook's prose as HTML: CommonMark and tables, no HTML of its own.
+
+    Examples
+    --------
+    >>> markdown("# September <b>")
+    '<h1>September &lt;b&gt;</h1>\\n'
+    """
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table").render(source)
+
+
+def _family(kind: type) -> set[str]:
+    return {kind.__name__}.union(*(_family(child) for child in kind.__subclasses__()))
+
+
+def refusal(kit: dict[str, str], refused: Exception) -> str:
+    """A page with one sentence, for an address that asks for what there is not."""
+    import html
+
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-'
+        f'width,initial-scale=1"><title>{html.escape(kit["title"])}</title><link rel="icon" href="data:,">'
+        f'<style>{kit["css"]}</style></head><body><main class="kit-page"><h1>This page cannot be shown</h1>'
+        f'<p class="kit-stopped" role="alert">{html.escape(str(refused))}</p><p><a href="./">Start again</a></p>'
+        f"</main></body></html>"
+    )

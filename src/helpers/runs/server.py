@@ -1,0 +1,85 @@
+"""Voila with the kit's page, its routes and its headers. Imported only when a page is served: it takes a second."""
+
+from __future__ import annotations
+
+import contextlib
+from contextvars import ContextVar
+
+import tornado.web
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado.iostream import StreamClosedError
+from voila.app import Voila
+from voila.tornado.handler import TornadoVoilaHandler
+
+from helpers.runs import app
+from helpers.terms.errors import UsageError
+
+_OWN = "base-uri 'none'; frame-ancestors 'none'; form-action 'self'; "
+POLICIES = {
+    "app": _OWN + "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:",
+    "lesson": _OWN
+    + "default-src 'none'; script-src 'self' 'unsafe-inline'; script-src-attr 'none'; connect-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:",
+}
+_kernel: ContextVar[str] = ContextVar("kernel of the request at hand", default="")
+
+
+class Kernels(AsyncMappingKernelManager):
+    """Remembers which kernel a request started, so that the page can end it."""
+
+    async def start_kernel(self, **kwargs):  # type: ignore[override]
+        kernel_id = await super().start_kernel(**kwargs)
+        _kernel.set(kernel_id)
+        return kernel_id
+
+
+class Page(TornadoVoilaHandler):
+    """The one page: checks what is asked before any kernel starts."""
+
+    @property
+    def kit(self) -> dict[str, str]:
+        """Title, style sheet and mode, as the server was started with."""
+        return self.voila_configuration.resources["kit"]
+
+    @tornado.web.authenticated
+    async def get(self, path=None):
+        self.set_header("Content-Security-Policy", POLICIES[self.kit["mode"]])
+        self.set_header("Referrer-Policy", "no-referrer")
+        try:
+            self.asked = app.asked(self.request.query)
+        except UsageError as refused:
+            self.set_status(400)
+            self.finish(app.refusal(self.kit, refused))
+            return
+        try:
+            async for piece in self.get_generator(path=None):
+                self.write(piece)
+                await self.flush()
+        except StreamClosedError:
+            self.log.info("The reader left before the page was done.")
+        finally:
+            if self.kit["mode"] == "app" and _kernel.get():
+                with contextlib.suppress(KeyError):
+                    await self.kernel_manager.shutdown_kernel(_kernel.get(), now=True)
+
+
+class Server(Voila):
+    """Voila on loopback; the page for readers has one route, the lesson page those of its fields."""
+
+    def load_config_file(self, *args, **kwargs):
+        """No voila.json of the machine loosens what the kit sets."""
+
+    def setup_template_dirs(self):
+        super().setup_template_dirs()
+        self.template_paths.insert(0, str(app.HERE / "pages"))
+
+    def init_settings(self):
+        settings = super().init_settings()
+        settings["allow_remote_access"] = False  # a foreign Host header is refused
+        settings["local_hostnames"] = ["localhost", "127.0.0.1"]
+        return settings
+
+    def init_handlers(self):
+        *parts, (_, _, page) = super().init_handlers()
+        only_page = [(r"/", Page, page)]
+        return only_page if self.voila_configuration.resources["kit"]["mode"] == "app" else parts + only_page

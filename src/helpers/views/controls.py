@@ -1,0 +1,157 @@
+"""Controls: the only module that knows ipywidgets.
+
+Two needs: a field with a button under an exercise, and the choices of provider, month and department. On the served
+page (``FINOPS_MODE=app``) the choices are a plain form that reloads the page with its query string: no script is
+needed, every state has an address, and a keyboard or screen reader meets native controls.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+MODE = "FINOPS_MODE"  # set by the server: "app" or "lesson"; absent in JupyterLab
+ALL = ""  # a choice that filters nothing
+
+
+def question(
+    prompt: str,
+    *,
+    label: str,
+    unit: str,
+    choices: Sequence[str],
+    first: str,
+    judge: Callable[[str], str],
+    plain: str,
+) -> None:
+    """Show an exercise with a field to answer in.
+
+    Parameters
+    ----------
+    prompt, first : str
+        Safe HTML: the question, and the feedback to begin with.
+    label, unit : str
+        Name of the field, and what stands behind it.
+    choices : sequence of str
+        A list to choose from; empty for a text field.
+    judge : callable
+        Takes the answer, gives safe HTML.
+    plain : str
+        The whole as text, where nothing can be drawn.
+    """
+    import ipywidgets as widgets
+    from IPython.display import display
+
+    wide = widgets.Layout(width="auto", max_width="32rem")
+    style = {"description_width": "initial"}
+    label = f"{label}, {unit}" if unit else label
+    if choices:
+        options = [("choose …", ""), *((c, c) for c in choices)]
+        given: Any = widgets.Dropdown(options=options, value="", description=label, style=style, layout=wide)
+    else:
+        given = widgets.Text(description=label, style=style, layout=wide, continuous_update=False)
+    button = widgets.Button(description="Check", button_style="primary")
+    said = widgets.HTML(first)
+    said.add_class("kit-live")  # the page makes it a live region
+
+    def answer(_=None) -> None:
+        said.value = judge(str(given.value or ""))
+
+    button.on_click(answer)
+    if not choices:
+        given.observe(answer, names="value")  # Enter, or leaving the field
+    box = widgets.VBox([widgets.HTML(prompt), given, button, said])
+    box.add_class("kit-question")
+    display(box)
+
+
+def explore(
+    choices: Mapping[str, Sequence[str]],
+    chosen: Mapping[str, str],
+    recompute: Callable[..., Any],
+) -> None:
+    """Show controls for `choices`; what is chosen is recomputed.
+
+    Parameters
+    ----------
+    choices : mapping
+        Parameter name (``provider``, ``month``, ``department``) to the values offered; ``""`` means all.
+    chosen : mapping
+        The values of the run at hand.
+    recompute : callable
+        Takes the parameters by name, gives an object to show. Used in a notebook; the served page reloads itself.
+    """
+    from IPython.display import HTML, display
+
+    if os.environ.get(MODE) == "app":
+        display(HTML(form(choices, chosen)))
+    else:
+        display(_panel(choices, chosen, recompute))
+
+
+def form(choices: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> str:
+    """The choices as an HTML form that reloads the page with its query string.
+
+    Examples
+    --------
+    >>> 'value="2026-09" selected' in form({"month": ["2026-08", "2026-09"]}, {"month": "2026-09"})
+    True
+    """
+    fields = "".join(
+        f'<label for="kit-{_safe(name)}">{_safe(name.capitalize())}</label>'
+        f'<select id="kit-{_safe(name)}" name="{_safe(name)}">{_options(values, chosen.get(name, ALL))}</select>'
+        for name, values in choices.items()
+    )
+    return (
+        f'<form class="kit-choices" method="get" action="./" aria-label="What to show">'
+        f'{fields}<button type="submit">Show</button></form>'
+    )
+
+
+def _options(values: Sequence[str], chosen: str) -> str:
+    return "".join(
+        f'<option value="{_safe(v)}"{" selected" if v == chosen else ""}>{_safe(v or "all")}</option>'
+        for v in values
+    )
+
+
+def _safe(text: str) -> str:
+    return html.escape(str(text), quote=True)
+
+
+def _panel(choices, chosen, recompute):
+    import ipywidgets as widgets
+
+    style = {"description_width": "initial"}
+    picks = {
+        name: widgets.Dropdown(
+            options=[(v or "all", v) for v in values],
+            value=chosen.get(name, ALL) if chosen.get(name, ALL) in values else values[0],
+            description=name.capitalize(),
+            style=style,
+        )
+        for name, values in choices.items()
+    }
+    shown = widgets.HTML()
+    shown.add_class("kit-live")
+
+    def again(_=None) -> None:
+        shown.value = '<p class="kit-busy">Working …</p>'
+        try:
+            shown.value = _html(recompute(**{name: pick.value for name, pick in picks.items()}))
+        except Exception as stopped:  # a person sees a sentence, whatever stopped it
+            shown.value = f'<p class="kit-stopped">{_safe(str(stopped))}</p>'
+
+    for pick in picks.values():
+        pick.observe(again, names="value")
+    again()
+    box = widgets.VBox([widgets.HBox(list(picks.values()), layout=widgets.Layout(flex_flow="wrap")), shown])
+    box.add_class("kit-explore")
+    return box
+
+
+def _html(shown: Any) -> str:
+    bundle = shown._repr_mimebundle_() if hasattr(shown, "_repr_mimebundle_") else {}
+    return bundle.get("text/html") or f"<pre>{_safe(str(shown))}</pre>"
