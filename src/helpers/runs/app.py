@@ -19,74 +19,31 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from helpers.catalog import notebooks
 from helpers.terms.errors import KitError, UsageError
 from helpers.terms.period import Month, parse_day
 
-LEFT_OUT = {
-    "learner": {"solution"},
-    "lesson": {"solution"},
-    "report": {"lesson", "exercise", "solution", "app"},
-    "app": {"lesson", "exercise", "solution"},
-}
 ASKED = ("provider", "month", "department", "currency")  # what a reader may put into the query string
 LONGEST = 200
 HERE = Path(__file__).parent
 
 
-def prepare(notebook: Path, mode: str, folder: Path, parameters: dict[str, str] | None = None) -> Path:
-    """Write the notebook without the cells that `mode` leaves out, and without outputs.
-
-    Parameters
-    ----------
-    notebook : Path
-    mode : str
-        ``learner``, ``lesson`` (page), ``report`` or ``app``: a key of `LEFT_OUT`.
-    folder : Path
-        Where to; the file keeps its name.
-    parameters : dict, optional
-        Written as a cell behind the cell tagged ``parameters``.
+def prepare(
+    notebook_id: str | Path, mode: str, folder: Path, parameters: dict[str, str] | None = None
+) -> Path:
+    """Write the notebook as `mode` reads it (see `helpers.catalog.notebooks.LEFT_OUT`) into `folder`.
 
     Returns
     -------
     Path
-        The file written.
+        The file written; it keeps its name.
     """
     import nbformat
 
-    nb = nbformat.read(notebook, as_version=4)
-    nb.cells = [c for c in nb.cells if not LEFT_OUT[mode] & set(c.metadata.get("tags", []))]
-    for cell in nb.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    if mode == "app":
-        nb.cells = _controls_first(nb.cells)
-    inject(nb, parameters or {})
+    notebook = notebooks.find(notebook_id)
     target = folder / notebook.name
-    nbformat.write(nb, target)
+    nbformat.write(notebooks.read(notebook, mode, parameters), target)
     return target
-
-
-def inject(nb: Any, parameters: dict[str, str]) -> None:
-    """Put a cell that sets `parameters` (texts) behind the last cell of parameters, as papermill does."""
-    import nbformat
-
-    if not parameters:
-        return
-    source = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    tags = ("parameters", "injected-parameters")
-    at = [i for i, c in enumerate(nb.cells) if set(tags) & set(c.metadata.get("tags", []))]
-    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
-    nb.cells.insert(at[-1] + 1 if at else 0, cell)
-
-
-def _controls_first(cells: list) -> list:
-    """A reader chooses before reading: cells tagged `app` follow the cell that begins the run."""
-    controls = [c for c in cells if "app" in c.metadata.get("tags", []) and c.cell_type == "code"]
-    rest = [c for c in cells if "app" not in c.metadata.get("tags", [])]
-    begin = next(
-        (i for i, c in enumerate(rest) if c.cell_type == "code" and "begin(" in c.source), len(rest) - 1
-    )
-    return rest[: begin + 1] + controls + rest[begin + 1 :]
 
 
 def asked(query: str) -> dict[str, str]:
@@ -127,7 +84,7 @@ def asked(query: str) -> dict[str, str]:
 
 
 def serve(
-    notebook: Path,
+    notebook_id: str | Path,
     *,
     data: Path,
     mode: str = "app",
@@ -140,7 +97,7 @@ def serve(
 
     Parameters
     ----------
-    notebook : Path
+    notebook_id : str or Path
     data : Path
         The store. Its files are read by the kernel and served to nobody.
     mode : str
@@ -169,24 +126,13 @@ def serve(
     os.environ["FINOPS_MODE"] = mode
     with tempfile.TemporaryDirectory(prefix="finops-page-") as folder:
         fixed = {"data": str(Path(data).resolve())} | ({"as_of": as_of} if as_of else {})
-        page = prepare(notebook, mode, Path(folder), fixed)
+        page = prepare(notebook_id, mode, Path(folder), fixed)
         from helpers.runs.server import Server
 
-        server = Server(config=_config(mode, title or _title(page)), notebook_path=str(page))
+        server = Server(config=_config(mode, title or notebooks.title(page)), notebook_path=str(page))
         server.port, server.open_browser = port, open_browser
         server.initialize([])
         server.start()
-
-
-def _title(notebook: Path) -> str:
-    """First heading of the notebook."""
-    import nbformat
-
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        for line in cell.source.splitlines() if cell.cell_type == "markdown" else []:
-            if line.startswith("# "):
-                return line[2:].strip()
-    return notebook.stem
 
 
 def _config(mode: str, title: str) -> Any:
@@ -230,7 +176,7 @@ def _config(mode: str, title: str) -> Any:
 
 def inject_asked(handler: Any, notebook: Any, cwd: str) -> Any:
     """Voila's hook before a notebook is run: what the reader asked for becomes its parameters."""
-    inject(notebook, handler.asked)
+    notebooks.inject(notebook, handler.asked)
     return notebook
 
 

@@ -51,7 +51,9 @@ def question(
         options = [("choose …", ""), *((c, c) for c in choices)]
         given: Any = widgets.Dropdown(options=options, value="", description=label, style=style, layout=wide)
     else:
-        given = widgets.Text(description=label, style=style, layout=wide, continuous_update=False)
+        given = widgets.Text(
+            placeholder="", description=label, style=style, layout=wide, continuous_update=False
+        )
     button = widgets.Button(description="Check", button_style="primary")
     said = widgets.HTML(first)
     said.add_class("kit-live")  # the page makes it a live region
@@ -64,7 +66,8 @@ def question(
         given.observe(answer, names="value")  # Enter, or leaving the field
     box = widgets.VBox([widgets.HTML(prompt), given, button, said])
     box.add_class("kit-question")
-    display(box)
+    drawn = box._repr_mimebundle_() or {}
+    display(drawn | {"text/html": prompt + first, "text/plain": plain}, raw=True)
 
 
 def explore(
@@ -100,8 +103,8 @@ def form(choices: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> str
     True
     """
     fields = "".join(
-        f'<label for="kit-{_safe(name)}">{_safe(name.capitalize())}</label>'
-        f'<select id="kit-{_safe(name)}" name="{_safe(name)}">{_options(values, chosen.get(name, ALL))}</select>'
+        f"<label>{_safe(name.capitalize())}"
+        f'<select name="{_safe(name)}">{_options(values, chosen.get(name, ALL))}</select></label>'
         for name, values in choices.items()
     )
     return (
