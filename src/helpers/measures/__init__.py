@@ -1,1 +1,19 @@
-"""What to compute, as expressions over tables and Decimal arithmetic on small results; one module per topic."""
+"""What to compute: expressions over the table of charges, and Decimal arithmetic on their small results.
+
+A measure says which sums to take and how its number comes from them; it runs nothing. `evaluate` takes all that
+share a table in one pass. Definitions, row sets and worked examples: ``docs/measures.md``.
+"""
+
+from helpers.measures import commitments, savings, totals
+from helpers.measures.measure import Measure, evaluate, month, schema, window
+
+__all__ = [
+    "Measure",
+    "commitments",
+    "evaluate",
+    "month",
+    "savings",
+    "schema",
+    "totals",
+    "window",
+]

@@ -1,0 +1,116 @@
+"""Charges as ``open_charges`` gives them, from rows written by hand or from a FOCUS file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pytest
+
+from helpers import measures
+from helpers.terms.focus import JOINED_KIT_COLUMNS, STORED_KIT_COLUMNS, columns
+from helpers.terms.period import Month
+
+TYPES = {c.id: c.sql_type for c in columns().values()} | {
+    name: kind for name, (kind, *_) in (STORED_KIT_COLUMNS | JOINED_KIT_COLUMNS).items()
+}
+SEPTEMBER = Month(2026, 9)
+
+
+class Bench:
+    """One engine for a test: makes typed tables and answers plain SQL."""
+
+    def __init__(self) -> None:
+        self.ibis = ibis.duckdb.connect()
+        self.sql = self.ibis.con
+        self.sql.execute("SET TimeZone = 'UTC'")
+        self.made = 0
+
+    def table(self, rows: list[dict[str, Any]], **every: Any) -> Any:
+        """Rows as columns -> value; `every` fills what a row does not say."""
+        self.made += 1
+        name = f"charges{self.made}"
+        columns = ", ".join(f'"{c}" {t}' for c, t in TYPES.items())
+        self.sql.execute(f"CREATE TABLE {name} ({columns})")
+        usual = {
+            "BillingCurrency": "USD",
+            "ChargeCategory": "Usage",
+            "x_KitPeriod": "2026-09",
+            "BillingPeriodStart": "2026-09-01T00:00:00Z",
+            "ServiceCategory": "Compute",
+            "ServiceName": "Machines",
+            "ServiceProviderName": "AWS",
+            "InvoiceIssuerName": "AWS",
+            "PricingCategory": "Standard",
+        } | every
+        for row in rows:
+            full = usual | row
+            names = ", ".join(f'"{c}"' for c in full)
+            marks = ", ".join("?" for _ in full)
+            self.sql.execute(f"INSERT INTO {name} ({names}) VALUES ({marks})", list(full.values()))
+        return self.ibis.table(name)
+
+    def file(self, path: Path, **every: str) -> Any:
+        """A FOCUS CSV, cast column by column, with the kit's columns filled; `every` is SQL for a column."""
+        self.made += 1
+        raw, name = f"raw{self.made}", f"charges{self.made}"
+        self.sql.execute(
+            f"CREATE TABLE {raw} AS SELECT * FROM read_csv(?, all_varchar=true, header=true,"
+            " nullstr=['', 'NULL', 'null'])",
+            [str(path)],
+        )
+        have = {r[0].lower(): r[0] for r in self.sql.execute(f"DESCRIBE {raw}").fetchall()}
+
+        def raw_column(c: str) -> str:
+            return f'"{have[c.lower()]}"' if c.lower() in have else "NULL"
+
+        def source(c: str) -> str:
+            if c in every:
+                return f"({every[c]})"
+            if c == "ServiceProviderName" and c.lower() not in have:
+                return raw_column("ProviderName")
+            if c == "Tags" and c.lower() in have:
+                return (
+                    "CASE WHEN Tags IS NULL THEN NULL ELSE map_from_entries(list_distinct(map_entries("
+                    "CAST(json(Tags) AS MAP(VARCHAR, VARCHAR))))) END"
+                )
+            return {
+                "x_KitPeriod": "strftime(CAST(BillingPeriodStart AS TIMESTAMP), '%Y-%m')",
+                "x_KitPublisherName": raw_column("PublisherName"),
+                "x_KitDepartment": raw_column("SubAccountName"),
+                "x_KitTagged": f"coalesce({raw_column('Tags')} NOT IN ('', '{{}}'), false)",
+                "x_KitCores": (
+                    f"json_extract_string({raw_column('SkuPriceDetails')}, '$.CoreCount')"
+                    if "skupricedetails" in have
+                    else "NULL"
+                ),
+                "x_KitEligible": (
+                    f"{raw_column('ChargeCategory')} = 'Usage' AND {raw_column('CommitmentDiscountId')} IS NULL"
+                    f" AND {raw_column('ServiceCategory')} IN ('Compute', 'Databases')"
+                ),
+                "x_KitDelivery": "'one'",
+                "x_KitSource": "'one'",
+            }.get(c, raw_column(c))
+
+        picks = ", ".join(f'CAST({source(c)} AS {t}) AS "{c}"' for c, t in TYPES.items())
+        self.sql.execute(f"CREATE TABLE {name} AS SELECT {picks} FROM {raw}")
+        return self.ibis.table(name)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def one() -> Callable[..., Any]:
+    """The number of one measure over one currency."""
+
+    def take(measure: measures.Measure) -> Any:
+        found = measures.evaluate([measure])
+        assert len(found) == 1
+        return found[measure.key][0]
+
+    return take
