@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 
+from helpers.data import layout
 from helpers.data import store as stores
 from helpers.data.delivery import SourceFile, Staged, StagedSlice
 from helpers.terms.focus import COSTS
@@ -41,7 +42,7 @@ def stage(
     files=1,
 ):
     """A delivery of these charges; `extra` are provider columns -> DuckDB type."""
-    columns = stores.stored_columns() | (extra or {})
+    columns = layout.stored_columns() | (extra or {})
     text = repr((source, sorted(repr(sorted(c.items(), key=str)) for c in charges)))
     identity = hashlib.sha256(text.encode()).hexdigest()
     groups = defaultdict(list)
@@ -60,14 +61,16 @@ def stage(
                 path = folder / f"{identity[:8]}-{n}-{part}.parquet"
                 _write(con, path, some, columns, source, identity, version, account, period)
                 written.append(path)
-            totals = {}
+            totals, counts = {}, Counter((r["ServiceProviderName"], r["BillingCurrency"]) for r in rows)
             for r in rows:
                 held = totals.setdefault(
                     (r["ServiceProviderName"], r["BillingCurrency"]), dict.fromkeys(COSTS, Decimal(0))
                 )
                 for cost in COSTS:
                     held[cost] += r[cost]
-            slices.append(StagedSlice(account, period, tuple(written), len(rows), totals))
+            slices.append(
+                StagedSlice(account, period, tuple(written), len(rows), totals, counts=dict(counts))
+            )
     file = SourceFile(f"{source}-{identity[:6]}.csv", identity, 100 * len(charges), len(charges), version)
     return Staged(source, day, identity, (file,), tuple(slices), tuple(declared), columns)
 
@@ -75,7 +78,7 @@ def stage(
 def _write(con, path, rows, columns, source, identity, version, account, period):
     start = Month.parse(period).start
     con.execute(
-        "CREATE OR REPLACE TABLE t (" + ", ".join(f"{stores.quoted(c)} {k}" for c, k in columns.items()) + ")"
+        "CREATE OR REPLACE TABLE t (" + ", ".join(f"{layout.quoted(c)} {k}" for c, k in columns.items()) + ")"
     )
     for r in rows:
         values = {k: v for k, v in r.items() if k != "period"} | {
@@ -85,9 +88,9 @@ def _write(con, path, rows, columns, source, identity, version, account, period)
             "x_KitDelivery": identity,
             "x_KitVersion": version,
             "x_KitPeriod": period,
-            "x_KitSlice": stores.slice_key(source, account, period),
+            "x_KitSlice": layout.slice_key(source, account, period),
         }
-        names = ", ".join(stores.quoted(c) for c in values)
+        names = ", ".join(layout.quoted(c) for c in values)
         con.execute(f"INSERT INTO t ({names}) VALUES ({', '.join('?' * len(values))})", list(values.values()))
     con.execute(f"COPY t TO '{path}' (FORMAT parquet)")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from helpers.data import store as stores
+from helpers.data import layout
 from helpers.data.history import State
 from helpers.terms import focus
 from helpers.terms.errors import Damaged, Refused
@@ -53,13 +53,17 @@ def open_charges(
     >>> charges.BilledCost.sum().execute()  # doctest: +SKIP
     Decimal('18.006638618400000000')
     """
+    import duckdb
     import ibis
 
-    store = stores.need(store)
-    state = stores.state_of(store, as_of)
+    store = layout.need(store)
+    state = layout.state_of(store, as_of)
     files = live_files(store, state, as_of)
     con = engine(memory, threads)
-    con.execute(f"CREATE VIEW charges AS {stored_sql(files, state)}")
+    try:
+        con.execute(f"CREATE VIEW charges AS {stored_sql(files, state)}")
+    except duckdb.Error as problem:
+        raise unreadable(problem) from problem
     con.execute(f"CREATE VIEW joined AS {_joined(con, store, as_of)}")
     backend = ibis.duckdb.from_connection(con)
     lock(con, files)
@@ -90,6 +94,7 @@ def _stand_in() -> str:
 
 def live_files(store: Path, state: State, as_of: date | None) -> list[Path]:
     """Absolute paths of the live files; says so where there is none or one is missing."""
+    layout.refuse_vacuumed(store, state, as_of)
     if not state.live:
         raise Refused(
             f"the store holds no charges{f' as of {as_of}' if as_of else ''}",
@@ -97,12 +102,16 @@ def live_files(store: Path, state: State, as_of: date | None) -> list[Path]:
             "finops history shows what was delivered when" if as_of else "finops ingest FILE…",
             file=str(store),
         )
-    files = [(store / stores.CHARGES / f.path).resolve() for f in state.live]
-    for file in files:
-        if not file.is_file():
-            stores.refuse_vacuumed(store, as_of)
+    files = []
+    for live in state.live:
+        file = (store / layout.CHARGES / live.path).resolve()
+        files.append(file)
+        found = file.stat().st_size if file.is_file() else None
+        if found != live.bytes:
             raise Damaged(
-                "the file is missing",
+                "the file is missing"
+                if found is None
+                else f"the file has {found:,} bytes, not {live.bytes:,}",
                 "every file of the store",
                 "restore it from a copy of the store, or ingest its source again into a new store",
                 file=str(file),
@@ -112,13 +121,31 @@ def live_files(store: Path, state: State, as_of: date | None) -> list[Path]:
 
 def stored_sql(files: list[Path], state: State) -> str:
     """SQL of the live files with every stored column, in one order; absent ones null."""
-    columns = stores.stored_columns() | state.columns
-    held = [r.columns.keys() | stores.stored_columns().keys() for r in state.deliveries]
+    columns = layout.stored_columns() | state.columns
+    held = [r.columns.keys() | layout.stored_columns().keys() for r in state.deliveries]
     alike = all(h == held[0] for h in held)
-    listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
-    names = ", ".join(stores.quoted(c) for c in columns)
+    names = ", ".join(layout.quoted(c) for c in columns)
     # union_by_name opens every footer before the first row, so only where the files differ
-    return f"SELECT {names} FROM read_parquet([{listed}], union_by_name = {str(not alike).lower()})"
+    return f"SELECT {names} FROM read_parquet({listed(files)}, union_by_name = {str(not alike).lower()})"
+
+
+def listed(files: Iterable[Path]) -> str:
+    """Paths as an SQL list of texts."""
+    return "[" + ", ".join(text(f) for f in files) + "]"
+
+
+def text(value: object) -> str:
+    """A value as an SQL text, whatever it holds."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def unreadable(problem: Exception) -> Damaged:
+    """What the engine's refusal to read a store file means to a person."""
+    return Damaged(
+        f"a file of the store cannot be read: {str(problem).splitlines()[0]}",
+        "the files as their deliveries wrote them",
+        "finops check --deep names the file; restore it from a copy, or ingest the sources again into a new store",
+    )
 
 
 def engine(memory: str = "2GB", threads: int | None = None) -> Any:
@@ -138,8 +165,9 @@ def engine(memory: str = "2GB", threads: int | None = None) -> Any:
 
 def lock(con: Any, files: Iterable[Path]) -> None:
     """Shut a connection's way to anything but these files, for reading only, for good."""
-    listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
-    con.execute(f"SET allowed_paths = [{listed}]")  # paths may be read; an allowed folder could be written
+    con.execute(
+        f"SET allowed_paths = {listed(files)}"
+    )  # paths may be read; an allowed folder could be written
     for setting, value in (
         ("autoinstall_known_extensions", "false"),
         ("autoload_known_extensions", "false"),

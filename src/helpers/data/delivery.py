@@ -49,6 +49,8 @@ class StagedSlice:
         (provider, currency) -> Totals, exact, of the values as stored.
     residue : dict
         column -> (count, sum of source minus stored) of values with more than 18 places.
+    counts : dict
+        (provider, currency) -> rows; may be left out where there is one pair only.
     """
 
     account: str
@@ -57,6 +59,7 @@ class StagedSlice:
     rows: int
     totals: dict[tuple[str, str], Totals]
     residue: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,8 @@ class SliceChange:
     key, account, period : str
     action : str
         ``new``, ``replaced`` or ``appended``.
-    rows, totals, residue
-        Of the delivery; totals by (provider, currency).
+    rows, totals, counts, residue
+        Of the delivery; totals and counts of rows by (provider, currency).
     rows_before, totals_before
         What the store held of this slice.
     """
@@ -59,6 +59,7 @@ class SliceChange:
     residue: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
     rows_before: int = 0
     totals_before: SliceTotals = field(default_factory=dict)
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def rows_after(self) -> int:
@@ -96,6 +97,8 @@ class DeliveryRecord:
     columns : dict
         Provider ``x_`` columns it brought -> DuckDB type.
     notes : tuple of str
+    details : dict
+        What the writer of a companion table keeps with it.
     version : int
         Delta version of the commit.
     """
@@ -114,16 +117,22 @@ class DeliveryRecord:
     joined: dict[str, list[str]] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
     version: int = -1
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return {"version": self.version} | _encode(self)
 
 
 @dataclass
 class State:
-    """What is live: files and delivered parts of each slice, in commit order."""
+    """What is live: files and delivered parts of each slice, in commit order; and since when history is kept."""
 
     files: dict[str, dict[str, DataFile]] = field(default_factory=dict)
     parts: dict[str, list[tuple[DeliveryRecord, SliceChange]]] = field(default_factory=dict)
     records: list[DeliveryRecord] = field(default_factory=list)
+    kept_since: date | None = None
 
     @property
     def live(self) -> list[DataFile]:
@@ -160,6 +169,8 @@ def replay(records: Iterable[DeliveryRecord], as_of: date | None = None) -> Stat
                 state.files.setdefault(file.slice, {})[file.path] = file
         elif record.kind == "compaction":
             _compact(state, record)
+        elif record.kind == "vacuum":
+            state.kept_since = max(record.delivered, state.kept_since or record.delivered)
     return state
 
 
@@ -171,12 +182,17 @@ def _compact(state: State, record: DeliveryRecord) -> None:
             state.files[key] = {f.path: f for f in record.added if f.slice == key} | kept
 
 
+def named(key: tuple[str | None, str | None]) -> tuple[str, str]:
+    """Provider and currency with nulls as empty texts, as records keep them."""
+    return key[0] or "", key[1] or ""
+
+
 def add_totals(several: Iterable[SliceTotals]) -> SliceTotals:
     """Sum totals by (provider, currency), exactly; currencies are never added."""
     result: SliceTotals = {}
     for totals in several:
         for key, costs in totals.items():
-            held = result.setdefault(key, {c: Decimal(0) for c in COSTS})
+            held = result.setdefault(named(key), {c: Decimal(0) for c in COSTS})
             for cost in COSTS:
                 held[cost] = CONTEXT.add(held[cost], costs[cost])
     return result
@@ -219,6 +235,7 @@ def _encode(r: DeliveryRecord) -> dict[str, Any]:
         s.__dict__
         | {"totals": _encode_totals(s.totals), "totals_before": _encode_totals(s.totals_before)}
         | {"residue": {c: [n, plain(d)] for c, (n, d) in s.residue.items()}}
+        | {"counts": [[p, c, n] for (p, c), n in sorted(s.counts.items())]}
         for s in r.slices
     ]
     plain_fields = {k: v for k, v in r.__dict__.items() if k != "version"}
@@ -237,6 +254,7 @@ def _decode(raw: dict[str, Any], version: int) -> DeliveryRecord:
             **s
             | {"totals": _decode_totals(s["totals"]), "totals_before": _decode_totals(s["totals_before"])}
             | {"residue": {c: (n, Decimal(d)) for c, (n, d) in s["residue"].items()}}
+            | {"counts": {(p, c): n for p, c, n in s["counts"]}}
         )
         for s in raw["slices"]
     )

@@ -83,11 +83,13 @@ def staging(store: Path) -> Iterator[Path]:
     """
     from filelock import FileLock
 
-    folder = Path(store) / STAGING / uuid4().hex
+    name = uuid4().hex
+    folder, unseen = Path(store) / STAGING / name, Path(store) / STAGING / f".{name}"
     try:
-        folder.mkdir(parents=True)
-        lock = FileLock(folder / LOCK)
+        unseen.mkdir(parents=True)
+        lock = FileLock(unseen / LOCK)
         lock.acquire(timeout=0)
+        unseen.rename(folder)  # locked before a cleaner can see it
     except OSError as problem:
         raise unwritable(problem, Path(store)) from problem
     try:
@@ -102,7 +104,7 @@ def leftovers(store: Path) -> list[Path]:
     from filelock import FileLock, Timeout
 
     found = []
-    for folder in sorted((store / STAGING).glob("*")):
+    for folder in sorted((store / STAGING).glob("[!.]*")):
         lock = FileLock(folder / LOCK)
         try:
             lock.acquire(timeout=0)
