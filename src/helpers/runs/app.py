@@ -12,6 +12,7 @@ docs/decisions/0005-served-page.md.
 
 from __future__ import annotations
 
+import html
 import os
 import sys
 import tempfile
@@ -164,6 +165,10 @@ def _config(mode: str, title: str) -> Any:
                 }
             },
             "Voila": {"ip": "127.0.0.1", "mathjax_url": ""},
+            "VoilaExecutor": {"timeout": 120},
+            "KernelSpecManager": {
+                "kernel_dirs": []
+            },  # the Python that serves, whatever kernels the machine names
             "KernelManager": {"transport_encryption": "required"},
             "MappingKernelManager": {
                 "cull_idle_timeout": 600 if mode == "lesson" else 60,
@@ -181,16 +186,16 @@ def inject_asked(handler: Any, notebook: Any, cwd: str) -> Any:
 
 
 def sentence(output: dict[str, Any]) -> str:
-    """What a reader is told of a cell that stopped: a `KitError`'s own words, of anything else only that it was.
+    """What a reader sees of a cell that stopped: a `KitError`'s own words, of anything else only that it did.
 
     Examples
     --------
-    >>> sentence({"ename": "KeyError", "evalue": "'/srv/secret'"})
-    'This page stopped for a reason that it does not know. The server’s log has it.'
+    >>> "secret" in sentence({"ename": "KeyError", "evalue": "'/srv/secret'"})
+    False
     """
     if output["ename"] in _family(KitError):
-        return output["evalue"]
-    return "This page stopped for a reason that it does not know. The server’s log has it."
+        return stopped(output["evalue"])
+    return stopped("This page stopped for a reason that it does not know. The server’s log has it.")
 
 
 def markdown(source: str) -> str:
@@ -210,14 +215,19 @@ def _family(kind: type) -> set[str]:
     return {kind.__name__}.union(*(_family(child) for child in kind.__subclasses__()))
 
 
+def stopped(why: str) -> str:
+    """The end of a page that cannot go on, as HTML."""
+    return (
+        f'<div class="kit-stopped" role="alert"><p>{html.escape(why)}</p><p><a href="./">Start again</a></p></div>'
+        "<style>.kit-loading{display:none}</style>"
+    )
+
+
 def refusal(kit: dict[str, str], refused: Exception) -> str:
     """A page with one sentence, for an address that asks for what there is not."""
-    import html
-
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-'
         f'width,initial-scale=1"><title>{html.escape(kit["title"])}</title><link rel="icon" href="data:,">'
         f'<style>{kit["css"]}</style></head><body><main class="kit-page"><h1>This page cannot be shown</h1>'
-        f'<p class="kit-stopped" role="alert">{html.escape(str(refused))}</p><p><a href="./">Start again</a></p>'
-        f"</main></body></html>"
+        f"{stopped(str(refused))}</main></body></html>"
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from contextvars import ContextVar
 
+import tornado.ioloop
 import tornado.web
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.iostream import StreamClosedError
@@ -21,16 +23,45 @@ POLICIES = {
     + "default-src 'none'; script-src 'self' 'unsafe-inline'; script-src-attr 'none'; connect-src 'self'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:",
 }
+PATIENCE = 180  # seconds until a page that does not end is given up
+READY = "import helpers.runs.session, helpers.catalog, helpers.measures, helpers.views.charts"  # a second of imports
 _kernel: ContextVar[str] = ContextVar("kernel of the request at hand", default="")
 
 
 class Kernels(AsyncMappingKernelManager):
-    """Remembers which kernel a request started, so that the page can end it."""
+    """Keeps one kernel waiting with its imports done and no data open; a request takes it.
+
+    What a request asks for comes to its kernel as a cell, not by the environment, so any waiting kernel will do.
+    """
+
+    waiting, refilling = "", False
 
     async def start_kernel(self, **kwargs):  # type: ignore[override]
-        kernel_id = await super().start_kernel(**kwargs)
+        kernel_id, self.waiting = self.waiting, ""
+        if not (kernel_id and await self.is_alive(kernel_id)):
+            kernel_id = await super().start_kernel(**kwargs)
         _kernel.set(kernel_id)
         return kernel_id
+
+    async def refill(self) -> None:
+        """Start the next kernel that waits; done when nobody waits for a page."""
+        if self.waiting or self.refilling:
+            return
+        self.refilling = True
+        try:
+            kernel_id = await super().start_kernel(path="")
+            client = self.get_kernel(kernel_id).client()
+            client.start_channels()
+            await client.wait_for_ready(timeout=60)
+            client.execute(READY, silent=True, store_history=False)
+            client.stop_channels()
+            self.waiting = kernel_id
+        finally:
+            self.refilling = False
+
+    async def cull_kernel_if_idle(self, kernel_id):
+        if kernel_id != self.waiting:
+            await super().cull_kernel_if_idle(kernel_id)
 
 
 class Page(TornadoVoilaHandler):
@@ -52,15 +83,20 @@ class Page(TornadoVoilaHandler):
             self.finish(app.refusal(self.kit, refused))
             return
         try:
-            async for piece in self.get_generator(path=None):
-                self.write(piece)
-                await self.flush()
+            async with asyncio.timeout(PATIENCE):
+                async for piece in self.get_generator(path=None):
+                    self.write(piece)
+                    await self.flush()
         except StreamClosedError:
             self.log.info("The reader left before the page was done.")
+        except TimeoutError:
+            self.log.error("The page did not end within %s s.", PATIENCE)
+            self.finish(app.stopped("This page took too long and was given up."))
         finally:
             if self.kit["mode"] == "app" and _kernel.get():
                 with contextlib.suppress(KeyError):
                     await self.kernel_manager.shutdown_kernel(_kernel.get(), now=True)
+            tornado.ioloop.IOLoop.current().add_callback(self.kernel_manager.refill)
 
 
 class Server(Voila):
@@ -77,6 +113,7 @@ class Server(Voila):
         settings = super().init_settings()
         settings["allow_remote_access"] = False  # a foreign Host header is refused
         settings["local_hostnames"] = ["localhost", "127.0.0.1"]
+        tornado.ioloop.IOLoop.current().add_callback(self.kernel_manager.refill)
         return settings
 
     def init_handlers(self):
