@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +116,22 @@ def one() -> Callable[..., Any]:
         return found[measure.key][0]
 
     return take
+
+
+@pytest.fixture
+def companions():
+    """Deliveries, invoices and contract commitments as a company keeps them."""
+    import pandas as pd
+
+    deliveries = pd.DataFrame({"id": ["one"], "delivered": [date(2026, 10, 5)]})
+    invoices = pd.DataFrame(
+        {"issuer": ["AWS"], "period": ["2026-09"], "currency": ["USD"], "total": [Decimal("200")]}
+    )
+    contracts = pd.DataFrame(
+        {
+            "ContractCommitmentId": ["plan"],
+            "ContractCommitmentQuantity": [Decimal("80")],
+            "ContractCommitmentUnit": ["Hours"],
+        }
+    )
+    return deliveries, invoices, contracts

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-
-from helpers import measures
 from helpers.measures import savings
 from helpers.terms.money import shown
 

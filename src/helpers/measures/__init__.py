@@ -4,16 +4,34 @@ A measure says which sums to take and how its number comes from them; it runs no
 share a table in one pass. Definitions, row sets and worked examples: ``docs/measures.md``.
 """
 
-from helpers.measures import commitments, savings, totals
+from helpers.measures import (
+    allocation,
+    burn,
+    change,
+    commitments,
+    efficiency,
+    freshness,
+    savings,
+    totals,
+    unit_cost,
+    visibility,
+)
 from helpers.measures.measure import Measure, evaluate, month, schema, window
 
 __all__ = [
     "Measure",
+    "allocation",
+    "burn",
+    "change",
     "commitments",
+    "efficiency",
     "evaluate",
+    "freshness",
     "month",
     "savings",
     "schema",
     "totals",
+    "unit_cost",
+    "visibility",
     "window",
 ]

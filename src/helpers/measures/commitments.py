@@ -6,16 +6,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from helpers.measures import rows
-from helpers.measures.measure import Measure, Sums, number, quotient
-from helpers.terms.money import ratio
+from helpers.measures.measure import Measure, Sums, Table, number, quotient
+from helpers.terms.money import NAN, exact, ratio
+from helpers.terms.money import total as add
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
+    import pandas as pd
 
 COVERAGE = "percent-of-compute-spend-covered-by-commitment-based-discounts"
 
 
-def coverage(charges: ir.Table, cost: str = "ContractedCost", category: str = "Compute") -> Measure:
+def coverage(charges: Table, cost: str = "ContractedCost", category: str = "Compute") -> Measure:
     """Covered share of what commitments could cover: ΣCC(Used) / ΣCC(Used + eligible on-demand) [ratio], spot out.
 
     In contracted cost it is in on-demand value (variant ``contracted``); in EffectiveCost (variant ``effective``) covered
@@ -36,7 +37,7 @@ def coverage(charges: ir.Table, cost: str = "ContractedCost", category: str = "C
     )
 
 
-def utilisation(charges: ir.Table, by_quantity: bool = True) -> Measure:
+def utilisation(charges: Table, by_quantity: bool = True) -> Measure:
     """Used share of what was committed [ratio].
 
     By CommitmentDiscountQuantity where every row of a commitment has one and all are in one unit; else by EffectiveCost.
@@ -69,7 +70,7 @@ def _utilisation(s: Sums) -> Decimal:
     return ratio(number(s["used"]), number(s["committed"]))
 
 
-def waste(charges: ir.Table) -> Measure:
+def waste(charges: Table) -> Measure:
     """Share of commitments' effective cost that nothing used: ΣEC(Unused) / ΣEC(Used + Unused) [ratio]."""
     return Measure(
         "percentage-of-commitment-based-discount-waste",
@@ -81,3 +82,60 @@ def waste(charges: ir.Table) -> Measure:
         "ratio",
         charges,
     )
+
+
+def consumption(charges: Table, commitments: pd.DataFrame | None = None) -> Measure:
+    """Units consumed / units committed [ratio]; above 1 is overage.
+
+    Parameters
+    ----------
+    charges : ibis Table
+        Columns CommitmentDiscountQuantity, CommitmentDiscountUnit, CommitmentDiscountId, CommitmentDiscountStatus.
+    commitments : DataFrame, optional
+        FOCUS Contract Commitments: ContractCommitmentId, ContractCommitmentQuantity, ContractCommitmentUnit. With it, the
+        units that charges consumed of these commitments against the whole quantity promised. Without it, against what was
+        committed for the charges' own period (used and unused).
+
+    Notes
+    -----
+    NaN where units differ: hours and dollars do not add.
+    """
+    covered = rows.used(charges)
+    quantity = charges.CommitmentDiscountQuantity
+    id = "consumption-versus-commitment"
+    if commitments is None:
+        sums = {
+            "used": quantity.sum(where=covered),
+            "committed": quantity.sum(where=covered | rows.unused(charges)),
+        }
+
+        def value(s: Sums) -> Decimal:
+            units = {u for u, q in s["committed"].items() if q is not None}
+            if len(units) != 1:
+                return NAN
+            (unit,) = units
+            return ratio(number(s["used"].get(unit)), number(s["committed"][unit]))
+
+        return Measure(id, sums, value, "ratio", charges, along="CommitmentDiscountUnit")
+    promised = [
+        (i, exact(q), u)
+        for i, q, u in zip(
+            commitments["ContractCommitmentId"],
+            commitments["ContractCommitmentQuantity"],
+            commitments["ContractCommitmentUnit"],
+            strict=True,
+        )
+        if isinstance(q, Decimal | int | str)
+    ]
+    covered = covered & charges.CommitmentDiscountId.isin([i for i, _, _ in promised])
+
+    def against(s: Sums) -> Decimal:
+        units = {u for _, _, u in promised} | {u for u, q in s["used"].items() if q is not None}
+        return (
+            NAN
+            if len(units) != 1
+            else ratio(add(number(q) for q in s["used"].values()), add(q for _, q, _ in promised))
+        )
+
+    sums = {"used": quantity.sum(where=covered)}
+    return Measure(id, sums, against, "ratio", charges, "contract", along="CommitmentDiscountUnit")

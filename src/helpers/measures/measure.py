@@ -13,10 +13,14 @@ from helpers.terms.money import NAN, ratio
 from helpers.terms.period import Month
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     import pandas as pd
 
 CURRENCY = "BillingCurrency"
+
+# Ibis expressions; a type checker cannot know a table's columns, nor what may be done with them.
+Table = Any
+Column = Any
+Condition = Any
 
 # What the engine returned for one group: a sum by its name (None where it saw no value), and the group's own keys.
 Sums = Mapping[str, Any]
@@ -49,7 +53,7 @@ class Measure:
     sums: Mapping[str, Any] = field(repr=False)
     value: Callable[[Sums], Decimal] = field(repr=False)
     unit: str
-    table: ir.Table | None = field(default=None, repr=False)
+    table: Table | None = field(default=None, repr=False)
     variant: str = ""
     along: str = ""
 
@@ -98,7 +102,7 @@ def evaluate(measures: Iterable[Measure], by: Sequence[str] | str = ()) -> pd.Da
     rows = []
     for group in groups:
         keys = dict(zip([*by, CURRENCY], group, strict=True))
-        row = dict(keys)
+        row: dict[str, Any] = dict(keys)
         for m in measures:
             sums = m.sums if m.table is None else found[m.key].get(group) or _nothing(m)
             row[m.key] = m.value({**sums, **keys})
@@ -185,12 +189,12 @@ def quotient(numerator: str, denominator: str) -> Callable[[Sums], Decimal]:
     return lambda sums: ratio(number(sums[numerator]), number(sums[denominator]))
 
 
-def month(charges: ir.Table, which: Month) -> ir.Table:
+def month(charges: Table, which: Month) -> Table:
     """Charges of one billing month (x_KitPeriod: cheap, since the store is cut by it)."""
     return charges.filter(charges.x_KitPeriod == str(which))
 
 
-def window(charges: ir.Table, last: Month, months: int = 13) -> ir.Table:
+def window(charges: Table, last: Month, months: int = 13) -> Table:
     """Charges of the `months` billing months that end with `last`."""
     first = last.plus(1 - months)
     return charges.filter(charges.x_KitPeriod >= str(first), charges.x_KitPeriod <= str(last))

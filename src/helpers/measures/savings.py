@@ -10,14 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from helpers.measures import rows
-from helpers.measures.measure import Measure, Sums, number, quotient
+from helpers.measures.measure import Condition, Measure, Sums, Table, number, quotient
 from helpers.terms.money import CONTEXT, ratio
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
 
 ESR = "effective-savings-rate-percentage"
 
@@ -40,7 +36,7 @@ class Scope:
     category: str = ""
     provider: str = ""
 
-    def rows(self, charges: ir.Table) -> ir.BooleanValue | None:
+    def rows(self, charges: Table) -> Condition | None:
         """The rows inside, None for all."""
         conditions = [
             None if self.spot else ~rows.spot(charges),
@@ -71,7 +67,7 @@ ALL = Scope()
 BENCHMARK = Scope(spot=False, marketplace=False, support=False, category="Compute", provider="AWS")
 
 
-def over_list(charges: ir.Table, scope: Scope = ALL) -> Measure:
+def over_list(charges: Table, scope: Scope = ALL) -> Measure:
     """Effective savings rate over list price: 1 − ΣEC / ΣLC [ratio].
 
     Usage without corrections and with a list price; unused commitment in EffectiveCost only; purchases nowhere.
@@ -79,12 +75,12 @@ def over_list(charges: ir.Table, scope: Scope = ALL) -> Measure:
     return _rate(charges, "ListCost", scope, "list")
 
 
-def over_contracted(charges: ir.Table, scope: Scope = ALL) -> Measure:
+def over_contracted(charges: Table, scope: Scope = ALL) -> Measure:
     """Effective savings rate over contracted price: 1 − ΣEC / ΣCC [ratio]. Row set as `over_list`."""
     return _rate(charges, "ContractedCost", scope, "contracted")
 
 
-def commitments_only(charges: ir.Table, scope: Scope = ALL) -> Measure:
+def commitments_only(charges: Table, scope: Scope = ALL) -> Measure:
     """What commitment discounts save where they could: 1 − ΣEC(Used + Unused + eligible) / ΣCC(Used + eligible) [ratio]."""
     reach = (rows.used(charges) | rows.eligible(charges)) & rows.priced(charges, "ContractedCost")
     lost = _within(rows.unused(charges), charges, scope)
@@ -103,7 +99,7 @@ def commitments_only(charges: ir.Table, scope: Scope = ALL) -> Measure:
     )
 
 
-def negotiated(charges: ir.Table, scope: Scope = ALL) -> Measure:
+def negotiated(charges: Table, scope: Scope = ALL) -> Measure:
     """What the contract saves on list price: 1 − ΣCC / ΣLC [ratio], over usage with both prices."""
     both = rows.ran(charges) & rows.priced(charges, "ListCost") & rows.priced(charges, "ContractedCost")
     both = _within(both, charges, scope)
@@ -116,7 +112,7 @@ def negotiated(charges: ir.Table, scope: Scope = ALL) -> Measure:
     )
 
 
-def without_list_price(charges: ir.Table, scope: Scope = ALL) -> Measure:
+def without_list_price(charges: Table, scope: Scope = ALL) -> Measure:
     """Share of usage cost [EffectiveCost, ratio] that a rate over list price leaves out for want of a price."""
     ran = _within(rows.ran(charges), charges, scope)
     return Measure(
@@ -131,20 +127,19 @@ def without_list_price(charges: ir.Table, scope: Scope = ALL) -> Measure:
     )
 
 
-def charges_without_list_price(charges: ir.Table, scope: Scope = ALL) -> Measure:
+def charges_without_list_price(charges: Table, scope: Scope = ALL) -> Measure:
     """How many charges of usage have no list price [charges]."""
     ran = _within(rows.ran(charges), charges, scope)
-    lacking = (ran & ~rows.priced(charges, "ListCost")).fill_null(False)
     return Measure(
         "charges-without-list-price",
-        {"count": lacking.sum()},
+        {"count": charges.count(where=ran & ~rows.priced(charges, "ListCost"))},
         lambda s: number(s["count"]),
         "charges",
         charges,
     )
 
 
-def _rate(charges: ir.Table, price: str, scope: Scope, variant: str) -> Measure:
+def _rate(charges: Table, price: str, scope: Scope, variant: str) -> Measure:
     ran = _within(rows.ran(charges) & rows.priced(charges, price), charges, scope)
     lost = _within(rows.unused(charges), charges, scope)
     return Measure(
@@ -170,6 +165,6 @@ def _one_minus(part: Decimal) -> Decimal:
     return CONTEXT.subtract(Decimal(1), part)
 
 
-def _within(condition: ir.BooleanValue, charges: ir.Table, scope: Scope) -> ir.BooleanValue:
+def _within(condition: Condition, charges: Table, scope: Scope) -> Condition:
     inside = scope.rows(charges)
     return condition if inside is None else condition & inside

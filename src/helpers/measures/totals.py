@@ -7,35 +7,34 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from helpers.measures import rows
-from helpers.measures.measure import CURRENCY, Measure, Sums, known, month, number, quotient
+from helpers.measures.measure import CURRENCY, Measure, Sums, Table, known, month, number, quotient
 from helpers.terms.focus import COSTS
 from helpers.terms.money import CONTEXT, ratio
 from helpers.terms.money import total as add
 from helpers.terms.period import Month
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     import pandas as pd
 
 IDS = {c: f"total-{c.removesuffix('Cost').lower()}-cost" for c in COSTS}
 
 
-def total(charges: ir.Table, cost: str) -> Measure:
+def total(charges: Table, cost: str) -> Measure:
     """Sum of one of the four costs over all charges [currency]; NaN where no charge has it."""
     return Measure(IDS[cost], {"total": charges[cost].sum()}, known("total"), "currency", charges)
 
 
-def all_four(charges: ir.Table) -> list[Measure]:
+def all_four(charges: Table) -> list[Measure]:
     """Totals of billed, effective, contracted and list cost [currency]."""
     return [total(charges, cost) for cost in COSTS]
 
 
-def count(charges: ir.Table) -> Measure:
+def count(charges: Table) -> Measure:
     """Number of charges [charges]."""
     return Measure("charges", {"count": charges.count()}, lambda s: number(s["count"]), "charges", charges)
 
 
-def spot_share(charges: ir.Table) -> Measure:
+def spot_share(charges: Table) -> Measure:
     """Share of spot in the effective cost of compute usage [ratio]: PricingCategory Dynamic, unused commitment out."""
     compute = rows.ran(charges) & (charges.ServiceCategory == "Compute")
     return Measure(
@@ -50,7 +49,7 @@ def spot_share(charges: ir.Table) -> Measure:
     )
 
 
-def refunds(charges: ir.Table) -> Measure:
+def refunds(charges: Table) -> Measure:
     """Billed cost of corrections (ChargeClass Correction) of any category [currency]; negative where money came back."""
     return Measure(
         "refunds",
@@ -61,7 +60,7 @@ def refunds(charges: ir.Table) -> Measure:
     )
 
 
-def credits_given(charges: ir.Table) -> Measure:
+def credits_given(charges: Table) -> Measure:
     """Billed cost of credits (ChargeCategory Credit) that are no corrections [currency]; negative where given."""
     given = (charges.ChargeCategory == "Credit") & charges.ChargeClass.isnull()
     return Measure(
@@ -74,7 +73,7 @@ def credits_given(charges: ir.Table) -> Measure:
 
 
 def concentration(
-    charges: ir.Table, dimension: str = "ServiceName", top: int = 3, cost: str = "EffectiveCost"
+    charges: Table, dimension: str = "ServiceName", top: int = 3, cost: str = "EffectiveCost"
 ) -> Measure:
     """Share of the `top` largest of a dimension in the whole cost [ratio]; a missing name counts as one."""
 
@@ -94,7 +93,7 @@ def concentration(
 
 
 def ranked(
-    charges: ir.Table,
+    charges: Table,
     which: Month,
     dimension: str,
     *,
@@ -147,7 +146,7 @@ def ranked(
     return pd.DataFrame(table, columns=[dimension, "amount", "share", "previous", "change"], dtype=object)
 
 
-def sums_by(charges: ir.Table, which: Month, by: Sequence[str]) -> pd.DataFrame:
+def sums_by(charges: Table, which: Month, by: Sequence[str]) -> pd.DataFrame:
     """The four totals of one month by columns and currency [currency], for tables and reconciliation."""
     from helpers.measures.measure import evaluate
 
