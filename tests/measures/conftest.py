@@ -12,6 +12,17 @@ import ibis
 import pytest
 
 from helpers import measures
+from helpers.measures import (
+    allocation,
+    burn,
+    commitments,
+    efficiency,
+    freshness,
+    savings,
+    totals,
+    unit_cost,
+    visibility,
+)
 from helpers.terms.focus import JOINED_KIT_COLUMNS, STORED_KIT_COLUMNS, columns
 from helpers.terms.period import Month
 
@@ -135,3 +146,54 @@ def companions():
         }
     )
     return deliveries, invoices, contracts
+
+
+def _every(charges, companions):
+    deliveries, invoices, contracts = companions
+    return [
+        *totals.all_four(charges),
+        totals.count(charges),
+        totals.spot_share(charges),
+        totals.refunds(charges),
+        totals.credits_given(charges),
+        totals.concentration(charges),
+        savings.over_list(charges),
+        savings.over_contracted(charges),
+        savings.commitments_only(charges),
+        savings.negotiated(charges),
+        savings.without_list_price(charges),
+        savings.charges_without_list_price(charges),
+        commitments.coverage(charges),
+        commitments.coverage(charges, "EffectiveCost"),
+        commitments.utilisation(charges),
+        commitments.utilisation(charges, by_quantity=False),
+        commitments.waste(charges),
+        commitments.consumption(charges),
+        commitments.consumption(charges, contracts),
+        allocation.accuracy(charges),
+        allocation.unallocated(charges),
+        allocation.untagged(charges),
+        allocation.tag_policy(charges),
+        allocation.shared_unallocated(charges),
+        unit_cost.per_gb_stored(charges),
+        unit_cost.per_api_call(charges),
+        unit_cost.per_inference(charges),
+        unit_cost.per_token(charges),
+        unit_cost.per_token(charges, "input"),
+        unit_cost.cache_hit_rate(charges),
+        unit_cost.saas(charges),
+        unit_cost.per_core_hour(charges),
+        unit_cost.per_core_month(charges),
+        efficiency.auto_scaling(charges),
+        efficiency.auto_scaling(charges, "ListCost"),
+        efficiency.legacy(charges),
+        burn.rate(charges),
+        freshness.visibility_delay(charges, deliveries),
+        visibility.invoiced(charges, invoices),
+    ]
+
+
+@pytest.fixture
+def every():
+    """All shared measures of a table of charges, each key once."""
+    return _every

@@ -12,6 +12,11 @@ def usage(charges: Table) -> Condition:
     return (charges.ChargeCategory == "Usage") & charges.ChargeClass.isnull()
 
 
+def spent(charges: Table) -> Condition:
+    """Usage and purchases without corrections: what somebody chose to spend, so tax, credits and adjustments are out."""
+    return charges.ChargeCategory.isin(["Usage", "Purchase"]) & charges.ChargeClass.isnull()
+
+
 def used(charges: Table) -> Condition:
     """Usage that a commitment discount covers."""
     return usage(charges) & (charges.CommitmentDiscountStatus == "Used")
