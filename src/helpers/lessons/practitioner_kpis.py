@@ -1,4 +1,4 @@
-"""The practitioner's month: seven questions that every FinOps meeting comes back to.
+"""The practitioner's month: the questions that every FinOps meeting comes back to.
 
 Each function takes the run at hand and gives one `Exercise`, its solution and the usual wrong ways computed from the
 run's own charges. Which wrong ways are usual: the two readings of the savings rate come from tools in use
@@ -151,24 +151,19 @@ def coverage(run: Any) -> Exercise:
 
 def owners(run: Any) -> Exercise:
     """Share of cost without an owner, against the share of charges and against untagged cost."""
+    from helpers.measures import allocation, evaluate
+
     month = _month(run)
-    none, no_tag = month.x_KitOwner.isnull(), ~month.x_KitTagged.fill_null(False)
-    s = _sums(
-        month,
-        all=month.EffectiveCost.sum(),
-        unowned=month.EffectiveCost.sum(where=none),
-        untagged=month.EffectiveCost.sum(where=no_tag),
-        rows=month.count(),
-        unowned_rows=none.sum(),
-    )
-    share = ratio(s["unowned"], s["all"])
-    known = s["unowned_rows"] != s["rows"] and not share.is_nan()
+    share, untagged = _values(evaluate([allocation.unallocated(month), allocation.untagged(month)]))
+    nobody = month.x_KitOwner.isnull() & month.x_KitDepartment.isnull()
+    s = _sums(month, all=month.count(), named=month.x_KitOwner.count(), nobody=nobody.sum())
+    known = s["named"] > 0 and not share.is_nan()
     return Exercise(
         4,
         "Who owns it?",
         5,
-        f"Which share of {run.month.title}’s effective cost has no owner by the allocation rules?",
-        "Filter the charges whose x_KitOwner is null, add up EffectiveCost, divide by the whole.",
+        f"Which share of {run.month.title}’s effective cost has neither owner nor department by the allocation rules?",
+        "Take the charges whose x_KitOwner and x_KitDepartment are both null, add up EffectiveCost, divide by the whole.",
         "percent",
         share if known else None,
         "An owner is a person who answers for the cost; a tag is only one way of finding that person."
@@ -177,17 +172,102 @@ def owners(run: Any) -> Exercise:
         _mistakes(
             share,
             (
-                ratio(s["unowned_rows"], s["rows"]),
+                ratio(s["nobody"], s["all"]),
                 "That is the share of charges, not of cost. A thousand small charges may weigh less than one large "
                 "one: weigh by EffectiveCost.",
             ),
             (
-                ratio(s["untagged"], s["all"]),
+                untagged,
                 "That is the share without tags. The rules also find owners by account, and a tag may name nobody.",
             ),
         ),
         unit="%",
         watch="“Untagged” and “unowned” are used as one word. Ask for a charge that is one and not the other.",
+    )
+
+
+def cause(run: Any) -> Exercise:
+    """The largest cause of the month's change, against the second and against the one people suspect."""
+    from helpers.measures import change
+
+    bridge = change.bridge(run.charges, run.month, currency=run.currency, as_of=run.as_of)
+    amounts = dict(zip(bridge["cause"], bridge["amount"], strict=True))
+    first, second, *others = sorted(amounts, key=lambda c: -abs(amounts[c]))
+    suspect = next(c for c in ("list price", "volume", "days") if c in others)
+    compared = bool(bridge.attrs["previous_total"]) and amounts[first] != 0
+    return Exercise(
+        5,
+        "Price, or more of it?",
+        10,
+        f"Read the bridge from {run.month.plus(-1).name} to {run.month.title}: which single cause moved effective cost "
+        "most, up or down?",
+        "The longest bar counts, whichever way it points. The bars add up to the whole change, so two long ones may "
+        "nearly cancel out.",
+        "choice",
+        first if compared else None,
+        f"It moved cost by {_signed(amounts[first])} {run.currency}. Volume is for the product’s people to explain, "
+        "price and commitment for procurement’s."
+        if compared
+        else "There is no month before this one to compare with, or nothing changed.",
+        _mistakes(
+            first,
+            (
+                second,
+                f"That comes second, with {_signed(amounts[second])} against {_signed(amounts[first])}. Compare the bars’ "
+                "lengths, not where they stand.",
+            ),
+            (
+                suspect,
+                f"That is what is suspected first, but it moved cost by {_signed(amounts[suspect])} only. Look at the bar "
+                "before you look for its reason.",
+            ),
+        ),
+        choices=change.CAUSES,
+        watch="People look for the reason they already know. Ask them to say the number before the story.",
+    )
+
+
+def equal_days(run: Any) -> Exercise:
+    """Growth of the open month over equal days, against the whole month and against an average day."""
+    from helpers.measures import change, evaluate, totals
+
+    is_open = run.as_of < run.month.end.date()
+    month = run.month if is_open else run.month.plus(1)
+    before = month.plus(-1)
+    both = change.bridge(run.charges, month, currency=run.currency, as_of=run.as_of)
+    days, now, same_days = (both.attrs[name] for name in ("days", "total", "previous_total"))
+    inside = run.charges.filter(run.charges.BillingCurrency == run.currency)
+    inside = inside.filter(inside.x_KitPeriod == str(before))
+    (whole,) = _values(evaluate([totals.total(inside, "EffectiveCost")]))
+    growth = _grown(now, same_days)
+    known = bool(days) and not growth.is_nan()
+    average = CONTEXT.divide(CONTEXT.multiply(whole, Decimal(days)), Decimal(before.days))
+    return Exercise(
+        6,
+        "The month that is not over",
+        10,
+        f"{month.title} is open: its charges reach to day {days}. By how many percent is its effective cost above "
+        f"(below: minus) that of the same days of {before.title}?",
+        "Cut both months after the same day, and leave fees for a whole month out of both. Then divide.",
+        "percent",
+        growth if known else None,
+        "Equal days compare like with like; the rest of the month is a forecast, which is another question."
+        if known
+        else f"{month.title} has no whole day of charges yet, so there is nothing to compare.",
+        _mistakes(
+            growth,
+            (
+                _grown(now, whole),
+                f"You compared {days} days with a whole month. Cut {before.name} after day {days} too.",
+            ),
+            (
+                _grown(now, average),
+                f"You took {days} average days of {before.name}. Its first days are no average: weekends, fees and growth "
+                "fall where they fall. Take the same days.",
+            ),
+        ),
+        unit="%",
+        watch="Somebody will say that cost fell sharply. Ask how many days stand on each side.",
     )
 
 
@@ -209,6 +289,14 @@ def _sums(table: Any, **aggregates: Any) -> dict[str, Decimal]:
     return {name: Decimal(0) if value is None else Decimal(value) for name, value in row.items()}
 
 
+def _grown(now: Decimal, before: Decimal) -> Decimal:
+    return CONTEXT.subtract(ratio(now, before), Decimal(1))
+
+
+def _signed(amount: Decimal) -> str:
+    return f"{amount:+,.2f}".replace("-", "−")
+
+
 def _saved(paid: Decimal, full: Decimal) -> Decimal:
     return CONTEXT.subtract(Decimal(1), ratio(paid, full))
 
@@ -222,4 +310,4 @@ def _mistakes(solution: Any, *ways: tuple[Any, str]) -> tuple[Mistake, ...]:
     )
 
 
-EXERCISES = (total, savings, coverage, owners)
+EXERCISES = (total, savings, coverage, owners, cause, equal_days)

@@ -1,0 +1,93 @@
+"""Chromium, and pages served for it on a free port."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Debian's Chromium, headless. Without it page tests skip; with FINOPS_NEED_BROWSER they fail instead."""
+    if not CHROMIUM:
+        reason = "Chromium is absent: apt-get install chromium"
+        if os.environ.get("FINOPS_NEED_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """A new page 1180 wide that reaches loopback only; ``page.outside`` lists what it asked of others."""
+    context = chromium.new_context(viewport={"width": 1180, "height": 900})
+    page = context.new_page()
+    page.outside = []
+
+    def gate(route):
+        if route.request.url.startswith(("http://127.0.0.1:", "data:", "file:", "blob:")):
+            route.continue_()
+        else:
+            page.outside.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", gate)
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory):
+    """A function that serves a notebook over a store in a mode and gives the page's address."""
+    running = []
+
+    def start(notebook: Path | str, data: Path, mode: str) -> str:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        code = (
+            "import sys; from pathlib import Path; from helpers.runs.app import serve; "
+            "serve(sys.argv[1], data=Path(sys.argv[2]), mode=sys.argv[3], port=int(sys.argv[4]))"
+        )
+        log = tmp_path_factory.mktemp("serve") / "log.txt"
+        env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+        with log.open("w") as out:
+            words = [sys.executable, "-c", code, str(notebook), str(data), mode, str(port)]
+            process = subprocess.Popen(words, env=env, stdout=out, stderr=out)
+        running.append(process)
+        address = f"http://127.0.0.1:{port}/"
+        for _ in range(240):
+            if process.poll() is not None:
+                break
+            try:
+                urllib.request.urlopen(
+                    f"{address}?month=none", timeout=5
+                )  # refused at once, runs no notebook
+            except urllib.error.HTTPError:
+                return address
+            except OSError:
+                time.sleep(0.25)
+        raise AssertionError(log.read_text())
+
+    yield start
+    for process in running:
+        process.terminate()
+    for process in running:
+        process.wait(timeout=20)
