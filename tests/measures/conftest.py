@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import ibis
+import pyarrow as pa
 import pytest
 
 from helpers import measures
+from helpers.data import sample
 from helpers.measures import (
     allocation,
     burn,
@@ -58,12 +60,26 @@ class Bench:
             "InvoiceIssuerName": "AWS",
             "PricingCategory": "Standard",
         } | every
-        for row in rows:
-            full = usual | row
-            names = ", ".join(f'"{c}"' for c in full)
-            marks = ", ".join("?" for _ in full)
-            self.sql.execute(f"INSERT INTO {name} ({names}) VALUES ({marks})", list(full.values()))
+        full = [usual | row for row in rows]
+        names = list(dict.fromkeys(c for row in full for c in row))
+        texts = {c: [None if row.get(c) is None else str(row[c]) for row in full] for c in names}
+        given = pa.table({c: pa.array(values, pa.string()) for c, values in texts.items()})
+        picks = ", ".join(f'CAST("{c}" AS {TYPES[c]})' for c in names)
+        into = ", ".join(f'"{c}"' for c in names)
+        if rows:
+            self.sql.register("given", given)
+            self.sql.execute(f"INSERT INTO {name} ({into}) SELECT {picks} FROM given")
+            self.sql.unregister("given")
         return self.ibis.table(name)
+
+    def company(self, *months: Month) -> Any:
+        """The sample company's charges of these months, straight from its generator."""
+        rows = []
+        for month in months or (SEPTEMBER,):
+            for provider in (sample.AWS, sample.AZURE):
+                for charge in sample.month_charges(provider, month, seed=1):
+                    rows.append(_kit(charge, str(month)))
+        return self.table(rows)
 
     def file(self, path: Path, **every: str) -> Any:
         """A FOCUS CSV, cast column by column, with the kit's columns filled; `every` is SQL for a column."""
@@ -110,6 +126,29 @@ class Bench:
         picks = ", ".join(f'CAST({source(c)} AS {t}) AS "{c}"' for c, t in TYPES.items())
         self.sql.execute(f"CREATE TABLE {name} AS SELECT {picks} FROM {raw}")
         return self.ibis.table(name)
+
+
+def _kit(charge: dict[str, Any], month: str) -> dict[str, Any]:
+    """One charge of the sample with the columns that ingest and ``open_charges`` would add."""
+    row = {c: v for c, v in charge.items() if c in TYPES and c not in {"Tags", "SkuPriceDetails"}}
+    tags, details = charge.get("Tags") or {}, charge.get("SkuPriceDetails") or {}
+    team = tags.get("team") or tags.get("Team")
+    on_demand = charge["ChargeCategory"] == "Usage" and not charge.get("CommitmentDiscountStatus")
+    return row | {
+        "x_KitPeriod": month,
+        "x_KitDelivery": "one",
+        "x_KitPublisherName": charge["PublisherName"],
+        "x_KitCores": details.get("CoreCount"),
+        "x_KitTagged": bool(tags),
+        "x_KitTagPolicyMet": "team" in tags and "env" in tags,
+        "x_KitOwner": team,
+        "x_KitDepartment": team,
+        "x_KitShared": {"Support": "undistributed", "AWS Data Transfer": "distributed"}.get(
+            charge["ServiceName"]
+        ),
+        "x_KitLegacy": details["InstanceType"].startswith("m4") if details else None,
+        "x_KitEligible": on_demand and charge["ServiceCategory"] in {"Compute", "Databases"},
+    }
 
 
 @pytest.fixture
