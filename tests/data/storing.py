@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from helpers.data import layout
 from helpers.data import store as stores
 from helpers.data.delivery import SourceFile, Staged, StagedSlice
 from helpers.terms.focus import COSTS
+from helpers.terms.money import CONTEXT
 from helpers.terms.period import Month
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -67,7 +69,7 @@ def stage(
                     (r["ServiceProviderName"], r["BillingCurrency"]), dict.fromkeys(COSTS, Decimal(0))
                 )
                 for cost in COSTS:
-                    held[cost] += r[cost]
+                    held[cost] = CONTEXT.add(held[cost], r[cost])
             slices.append(
                 StagedSlice(account, period, tuple(written), len(rows), totals, counts=dict(counts))
             )
@@ -95,7 +97,68 @@ def _write(con, path, rows, columns, source, identity, version, account, period)
     con.execute(f"COPY t TO '{path}' (FORMAT parquet)")
 
 
+def billed(store: Path, as_of: date | None = None) -> Decimal:
+    """What the store says was billed, whatever the currency."""
+    from helpers.data import open_charges
+
+    charges = open_charges(store, as_of, threads=1)
+    found = charges.BilledCost.sum().execute()
+    charges.get_backend().disconnect()
+    return found
+
+
 def put(store: Path, tmp: Path, charges, **choices):
     """Stage and ingest in one go."""
     how = {k: choices.pop(k) for k in ("replace", "append", "accept_older", "dry_run") if k in choices}
     return stores.ingest(store, stage(tmp / "staged", charges, **choices), now=NOW, **how)
+
+
+# --- run in child processes ---------------------------------------------------------------------------------------
+
+
+def hold(store: str, pipe) -> None:
+    """Hold the store until told how long to wait before letting go."""
+    from helpers.data import locks
+
+    with locks.writing(Path(store)):
+        pipe.send("held")
+        pipe.recv()
+        time.sleep(0.3)
+
+
+def child_ingest(
+    store: str, staged: Staged, how: dict, pipe, die_at: int | None = None, limit: int | None = None
+) -> None:
+    """Ingest when told to. `die_at`: killed at the n-th step that touches the disk; `limit`: largest file [bytes]."""
+    import os
+    import signal
+
+    from helpers.data import delta, locks, moving
+
+    if die_at is not None:
+        left = iter(range(die_at - 1, -1, -1))
+
+        def dying(step):
+            def counted(*args, **kwargs):
+                if next(left, 0) == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return step(*args, **kwargs)
+
+            return counted
+
+        moving._move = dying(moving._move)
+        locks.sync = moving.locks.sync = delta.sync = dying(locks.sync)
+        delta.commit = dying(delta.commit)
+        moving.shutil.rmtree = dying(moving.shutil.rmtree)
+    if limit is not None:
+        import resource
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    pipe.send("ready")
+    pipe.recv()
+    try:
+        outcome = stores.ingest(Path(store), staged, now=NOW, **how)
+        pipe.send((outcome.done, outcome.cleaned))
+    except Exception as problem:
+        pipe.send((type(problem).__name__, str(problem)))

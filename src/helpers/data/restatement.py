@@ -175,11 +175,17 @@ def _refuse_older(
     dated = min([staged.delivered, *(r.delivered for r in held)])
     for key, new in keys.items():
         for record, _ in state.parts.get(key, ()):
-            superseded = bool(held) and record.id != staged.id
-            if record.delivered > dated or (superseded and record.version > held[-1].version):
+            superseded = bool(held) and record.version > held[-1].version
+            if superseded or record.delivered > dated:
+                found = (
+                    f"{new.period}: the delivery of source {staged.source!r} of {dated}, which the one dated "
+                    f"{record.delivered} has replaced"
+                    if superseded
+                    else f"{new.period}: a delivery of source {staged.source!r} dated {dated}, where one dated "
+                    f"{record.delivered} is held"
+                )
                 raise Refused(
-                    f"a delivery of source {staged.source!r} dated {dated} for {new.period}, where one dated "
-                    f"{record.delivered} is held",
+                    found,
                     "the newest state of each month",
                     "leave it, or give --accept-older if the older one is the right one",
                     file=staged.files[0].name if staged.files else None,
