@@ -151,18 +151,20 @@ def coverage(run: Any) -> Exercise:
 
 def owners(run: Any) -> Exercise:
     """Share of cost without an owner, against the share of charges and against untagged cost."""
-    from helpers.measures import allocation, evaluate
+    from helpers.measures import allocation, evaluate, rows
 
     month = _month(run)
     share, untagged = _values(evaluate([allocation.unallocated(month), allocation.untagged(month)]))
-    nobody = month.x_KitOwner.isnull() & month.x_KitDepartment.isnull()
-    s = _sums(month, all=month.count(), named=month.x_KitOwner.count(), nobody=nobody.sum())
+    spent = rows.spent(month)
+    nobody = spent & month.x_KitOwner.isnull() & month.x_KitDepartment.isnull()
+    s = _sums(month, all=spent.sum(), named=month.x_KitOwner.count(), nobody=nobody.sum())
     known = s["named"] > 0 and not share.is_nan()
     return Exercise(
         4,
         "Who owns it?",
         5,
-        f"Which share of {run.month.title}’s effective cost has neither owner nor department by the allocation rules?",
+        f"Which share of {run.month.title}’s effective cost has neither owner nor department by the allocation rules? Take "
+        "usage and purchases, without corrections: nobody can own a tax.",
         "Take the charges whose x_KitOwner and x_KitDepartment are both null, add up EffectiveCost, divide by the whole.",
         "percent",
         share if known else None,

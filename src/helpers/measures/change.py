@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +125,10 @@ def days_covered(charges: Table, which: Month) -> int:
     usage = month(charges, which).filter(rows.ran(charges))
     day = usage.ChargePeriodStart.truncate("D")
     found = usage.aggregate(by=[day.name("day")], end=usage.ChargePeriodEnd.max()).to_pyarrow().to_pylist()
-    whole = [r["day"] for r in found if r["end"] >= r["day"] + timedelta(days=1)]
+    days = [
+        (r["day"].replace(tzinfo=UTC), r["end"]) for r in found
+    ]  # Ibis drops the zone of a truncated time
+    whole = [day for day, end in days if end >= day + timedelta(days=1)]
     inside = [d for d in whole if which.start <= d < which.end]
     return (max(inside) - which.start).days + 1 if inside else 0
 
