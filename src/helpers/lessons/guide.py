@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 from helpers.catalog import notebooks
 from helpers.lessons.exercises import Exercise, makers
+from helpers.terms.period import Month, parse_day
 
 READING = 15  # minutes to read the month together before the first exercise
 CLOSING = 10
@@ -87,17 +89,29 @@ def _exercise(e: Exercise) -> list[str]:
 
 
 def facts(notebook: Path, data: Path, as_of: str) -> Any:
-    """What exercises need of a run, without running the notebook: charges, month, currency, as_of."""
-    from datetime import date
+    """What exercises need of a run, without running the notebook: charges, month, currency, as_of.
 
+    The defaults are those of the notebook's own parameters: the newest delivery's day, the last month that is closed
+    on it, the currency with most charges.
+    """
     from helpers.data import open_charges
     from helpers.data import store as stores
-    from helpers.terms.period import parse_day
 
-    day = parse_day(as_of) if as_of else max(r.delivered for r in stores.history(data))
-    charges = open_charges(data, parse_day(as_of) if as_of else None)
-    month, currency = defaults(charges, day)
-    assert isinstance(day, date)
+    day = (
+        parse_day(as_of) if as_of else max(r.delivered for r in stores.history(data) if r.kind == "delivery")
+    )
+    charges: Any = open_charges(data, parse_day(as_of) if as_of else None)
+    held = (
+        charges.aggregate(by=["x_KitPeriod", "BillingCurrency"], rows=charges.count())
+        .to_pyarrow()
+        .to_pylist()
+    )
+    months = sorted({Month.parse(r["x_KitPeriod"]) for r in held})
+    month = max((m for m in months if m.end.date() <= day), default=months[-1])
+    rows = Counter()
+    for r in held:
+        rows[r["BillingCurrency"]] += r["rows"]
+    currency = rows.most_common(1)[0][0]
     return SimpleNamespace(
         notebook_id=notebook.stem, charges=charges, month=month, currency=currency, as_of=day
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from contextvars import ContextVar
+from typing import Any
 
 import tornado.ioloop
 import tornado.web
@@ -49,8 +50,8 @@ class Kernels(AsyncMappingKernelManager):
             return
         self.refilling = True
         try:
-            kernel_id = await super().start_kernel(path="")
-            client = self.get_kernel(kernel_id).client()
+            kernel_id = await super().start_kernel()
+            client: Any = self.get_kernel(kernel_id).client()
             client.start_channels()
             await client.wait_for_ready(timeout=60)
             client.execute(READY, silent=True, store_history=False)
@@ -96,7 +97,8 @@ class Page(TornadoVoilaHandler):
             if self.kit["mode"] == "app" and _kernel.get():
                 with contextlib.suppress(KeyError):
                     await self.kernel_manager.shutdown_kernel(_kernel.get(), now=True)
-            tornado.ioloop.IOLoop.current().add_callback(self.kernel_manager.refill)
+            kernels: Any = self.kernel_manager
+            tornado.ioloop.IOLoop.current().add_callback(kernels.refill)
 
 
 class Server(Voila):
@@ -110,13 +112,14 @@ class Server(Voila):
         self.template_paths.insert(0, str(app.HERE / "pages"))
 
     def init_settings(self):
-        settings = super().init_settings()
+        settings: dict[str, Any] = super().init_settings()  # pyright: ignore[reportAssignmentType]
         settings["allow_remote_access"] = False  # a foreign Host header is refused
         settings["local_hostnames"] = ["localhost", "127.0.0.1"]
         tornado.ioloop.IOLoop.current().add_callback(self.kernel_manager.refill)
         return settings
 
     def init_handlers(self):
-        *parts, (_, _, page) = super().init_handlers()
+        handlers: Any = super().init_handlers()
+        *parts, (_, _, page) = handlers
         only_page = [(r"/", Page, page)]
         return only_page if self.voila_configuration.resources["kit"]["mode"] == "app" else parts + only_page
