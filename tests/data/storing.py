@@ -101,10 +101,11 @@ def billed(store: Path, as_of: date | None = None) -> Decimal:
     """What the store says was billed, whatever the currency."""
     from helpers.data import open_charges
 
-    charges = open_charges(store, as_of, threads=1)
-    found = charges.BilledCost.sum().execute()
-    charges.get_backend().disconnect()
-    return found
+    con = open_charges(store, as_of, threads=1).get_backend().con
+    try:
+        return con.execute("SELECT sum(BilledCost) FROM joined").fetchone()[0]
+    finally:
+        con.close()
 
 
 def put(store: Path, tmp: Path, charges, **choices):

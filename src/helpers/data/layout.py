@@ -70,17 +70,15 @@ def tables(store: Path) -> list[Path]:
 
 
 def make(store: Path, now: datetime) -> None:
-    """Lay the store out; call it while `locks.writing`."""
-    if exists(store):
-        return
+    """Lay the store out, or finish what a killed writer began; call it while `locks.writing`."""
+    if not exists(store):
+        part = store / f".{LAYOUT}"
+        created = {"format": FORMAT, "created": now.isoformat(), "kit": helpers.__version__}
+        part.write_text(json.dumps(created) + "\n", "utf-8")
+        locks.sync(part)
+        part.rename(store / LAYOUT)
+        locks.sync(store)
     delta.create(store / CHARGES, arrow_schema(stored_columns()), [PARTITION])
-    part = store / f".{LAYOUT}"
-    part.write_text(
-        json.dumps({"format": FORMAT, "created": now.isoformat(), "kit": helpers.__version__}) + "\n", "utf-8"
-    )
-    locks.sync(part)
-    part.rename(store / LAYOUT)
-    locks.sync(store)
 
 
 def refuse_other_folder(store: Path) -> None:
