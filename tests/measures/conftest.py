@@ -212,6 +212,7 @@ def _every(charges, companions):
         allocation.accuracy(charges),
         allocation.unallocated(charges),
         allocation.untagged(charges),
+        allocation.untagged(charges, taggable=True),
         allocation.tag_policy(charges),
         allocation.shared_unallocated(charges),
         unit_cost.per_gb_stored(charges),

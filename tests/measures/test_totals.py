@@ -46,8 +46,8 @@ def test_refunds_credits_and_spot_by_hand(bench):
     found = measures.evaluate(
         [totals.refunds(charges), totals.credits_given(charges), totals.spot_share(charges)]
     ).iloc[1]
-    assert found["refunds"] == -7
-    assert found["credits"] == -4
+    assert found["refunds-and-credits:refunds"] == -7
+    assert found["refunds-and-credits:credits"] == -4
     # compute usage without corrections and unused commitment: 10.1 + 20.2 + 1E-18 + 30 + 5
     assert found["spot-share"] == pytest.approx(
         Decimal(5) / Decimal("65.300000000000000001"), abs=Decimal("1E-18")
@@ -59,7 +59,7 @@ def test_concentration_is_the_share_of_the_largest(bench, one):
     assert one(totals.concentration(charges, top=1)) == Decimal("0.5")
     assert one(totals.concentration(charges)) == Decimal("0.95")
     assert one(totals.concentration(charges, top=9)) == 1
-    assert totals.concentration(charges, "RegionId", 2).key == "cost-concentration:top-2-RegionId"
+    assert totals.concentration(charges, "RegionId", 2).key == "concentration:top-2-RegionId"
 
 
 def test_ranked_adds_up_and_shows_the_month_before(bench):

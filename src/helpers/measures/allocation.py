@@ -23,12 +23,14 @@ def unallocated(charges: Table) -> Measure:
     )
 
 
-def untagged(charges: Table) -> Measure:
-    """Cost of charges without any tag that has a value / cost [ratio]."""
+def untagged(charges: Table, taggable: bool = False) -> Measure:
+    """Cost of charges without any tag that has a value / cost [ratio]; `taggable`: only charges that name a resource."""
     return _share(
         "percentage-of-costs-associated-with-untagged-csp-cloud-resources",
         charges,
         ~charges.x_KitTagged.fill_null(False),
+        charges.ResourceId.notnull() if taggable else None,
+        "taggable" if taggable else "",
     )
 
 
@@ -55,10 +57,12 @@ def _allocated(charges: Table) -> Condition:
     return charges.x_KitOwner.notnull() | charges.x_KitDepartment.notnull()
 
 
-def _share(id: str, charges: Table, part: Condition, whole: Condition | None = None) -> Measure:
+def _share(
+    id: str, charges: Table, part: Condition, whole: Condition | None = None, variant: str = ""
+) -> Measure:
     inside = rows.spent(charges) if whole is None else rows.spent(charges) & whole
     sums = {
         "part": charges.EffectiveCost.sum(where=inside & part),
         "whole": charges.EffectiveCost.sum(where=inside),
     }
-    return Measure(id, sums, quotient("part", "whole"), "ratio", charges)
+    return Measure(id, sums, quotient("part", "whole"), "ratio", charges, variant)

@@ -116,7 +116,7 @@ def without_list_price(charges: Table, scope: Scope = ALL) -> Measure:
     """Share of usage cost [EffectiveCost, ratio] that a rate over list price leaves out for want of a price."""
     ran = _within(rows.ran(charges), charges, scope)
     return Measure(
-        "share-of-cost-without-list-price",
+        "cost-without-list-price",
         {
             "without": charges.EffectiveCost.sum(where=ran & ~rows.priced(charges, "ListCost")),
             "all": charges.EffectiveCost.sum(where=ran),
@@ -131,11 +131,12 @@ def charges_without_list_price(charges: Table, scope: Scope = ALL) -> Measure:
     """How many charges of usage have no list price [charges]."""
     ran = _within(rows.ran(charges), charges, scope)
     return Measure(
-        "charges-without-list-price",
+        "cost-without-list-price",
         {"count": charges.count(where=ran & ~rows.priced(charges, "ListCost"))},
         lambda s: number(s["count"]),
         "charges",
         charges,
+        "charges",
     )
 
 

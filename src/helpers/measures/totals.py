@@ -52,11 +52,12 @@ def spot_share(charges: Table) -> Measure:
 def refunds(charges: Table) -> Measure:
     """Billed cost of corrections (ChargeClass Correction) of any category [currency]; negative where money came back."""
     return Measure(
-        "refunds",
+        "refunds-and-credits",
         {"billed": charges.BilledCost.sum(where=charges.ChargeClass == "Correction")},
         lambda s: number(s["billed"]),
         "currency",
         charges,
+        "refunds",
     )
 
 
@@ -64,11 +65,12 @@ def credits_given(charges: Table) -> Measure:
     """Billed cost of credits (ChargeCategory Credit) that are no corrections [currency]; negative where given."""
     given = (charges.ChargeCategory == "Credit") & charges.ChargeClass.isnull()
     return Measure(
-        "credits",
+        "refunds-and-credits",
         {"billed": charges.BilledCost.sum(where=given)},
         lambda s: number(s["billed"]),
         "currency",
         charges,
+        "credits",
     )
 
 
@@ -82,7 +84,7 @@ def concentration(
         return ratio(add(amounts[:top]), add(amounts))
 
     return Measure(
-        "cost-concentration",
+        "concentration",
         {"cost": charges[cost].sum()},
         value,
         "ratio",

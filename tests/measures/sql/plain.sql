@@ -22,14 +22,14 @@ FROM charges
 WHERE ChargeCategory = 'Usage' AND ChargeClass IS NULL AND ServiceCategory = 'Compute'
   AND (CommitmentDiscountStatus IS NULL OR CommitmentDiscountStatus = 'Used');
 
--- refunds
+-- refunds-and-credits:refunds
 SELECT coalesce(sum(BilledCost), 0) AS num, 1 AS den FROM charges WHERE ChargeClass = 'Correction';
 
--- credits
+-- refunds-and-credits:credits
 SELECT coalesce(sum(BilledCost), 0) AS num, 1 AS den FROM charges
 WHERE ChargeCategory = 'Credit' AND ChargeClass IS NULL;
 
--- cost-concentration:top-3-ServiceName
+-- concentration:top-3-ServiceName
 WITH services AS (SELECT ServiceName, sum(EffectiveCost) AS cost FROM charges GROUP BY ServiceName)
 SELECT (SELECT sum(cost) FROM (SELECT cost FROM services ORDER BY cost DESC LIMIT 3)) AS num, sum(cost) AS den
 FROM services;
@@ -65,13 +65,13 @@ WHERE ChargeCategory = 'Usage' AND ChargeClass IS NULL AND CommitmentDiscountSta
   AND ListCost IS NOT NULL AND ContractedCost IS NOT NULL
   AND (EffectiveCost <= 0 OR (ListCost <> 0 AND ContractedCost <> 0));
 
--- share-of-cost-without-list-price
+-- cost-without-list-price
 SELECT sum(CASE WHEN ListCost IS NULL OR (ListCost = 0 AND EffectiveCost > 0) THEN EffectiveCost ELSE 0 END) AS num,
        sum(EffectiveCost) AS den
 FROM charges
 WHERE ChargeCategory = 'Usage' AND ChargeClass IS NULL AND CommitmentDiscountStatus IS DISTINCT FROM 'Unused';
 
--- charges-without-list-price
+-- cost-without-list-price:charges
 SELECT count(*) AS num, 1 AS den FROM charges
 WHERE ChargeCategory = 'Usage' AND ChargeClass IS NULL AND CommitmentDiscountStatus IS DISTINCT FROM 'Unused'
   AND (ListCost IS NULL OR (ListCost = 0 AND EffectiveCost > 0));
@@ -131,6 +131,10 @@ FROM charges WHERE ChargeCategory IN ('Usage', 'Purchase') AND ChargeClass IS NU
 -- percentage-of-costs-associated-with-untagged-csp-cloud-resources
 SELECT sum(CASE WHEN x_KitTagged THEN 0 ELSE EffectiveCost END) AS num, sum(EffectiveCost) AS den
 FROM charges WHERE ChargeCategory IN ('Usage', 'Purchase') AND ChargeClass IS NULL;
+
+-- percentage-of-costs-associated-with-untagged-csp-cloud-resources:taggable
+SELECT sum(CASE WHEN x_KitTagged THEN 0 ELSE EffectiveCost END) AS num, sum(EffectiveCost) AS den
+FROM charges WHERE ChargeCategory IN ('Usage', 'Purchase') AND ChargeClass IS NULL AND ResourceId IS NOT NULL;
 
 -- percentage-of-csp-cloud-costs-that-are-tagging-policy-compliant
 SELECT sum(CASE WHEN x_KitTagPolicyMet THEN EffectiveCost ELSE 0 END) AS num, sum(EffectiveCost) AS den
