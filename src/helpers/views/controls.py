@@ -120,7 +120,7 @@ def _options(values: Sequence[str], chosen: str) -> str:
     )
 
 
-def _safe(text: str) -> str:
+def _safe(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
@@ -156,5 +156,6 @@ def _panel(choices, chosen, recompute):
 
 
 def _html(shown: Any) -> str:
-    bundle = shown._repr_mimebundle_() if hasattr(shown, "_repr_mimebundle_") else {}
-    return bundle.get("text/html") or f"<pre>{_safe(str(shown))}</pre>"
+    if hasattr(shown, "_repr_mimebundle_"):
+        return shown._repr_mimebundle_()["text/html"]
+    return shown._repr_html_() if hasattr(shown, "_repr_html_") else f"<pre>{_safe(shown)}</pre>"
