@@ -1,0 +1,466 @@
+"""Pictures: a finding as title, the measure below it, names and values on the marks.
+
+Each function takes a result and gives a `Chart`: drawn wide, half and for a phone, with alternative text and its
+numbers as a table. Drawing is put off until it is shown.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
+from typing import Any
+
+from helpers.terms.errors import UsageError
+from helpers.terms.money import CONTEXT, foot, ratio
+from helpers.terms.period import Month
+from helpers.views import sentences, theme
+from helpers.views.markup import Shown, block, plain, safe, table, text_table, titled
+from helpers.views.sentences import number, percent
+
+Draw = Callable[[float], theme.Canvas]  # from a width [CSS px]
+OTHERS = "{} others"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture with its finding, what it measures, what it shows in words, and its numbers."""
+
+    title: str
+    subtitle: str
+    alt: str
+    draw: Draw
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    width: float = theme.WIDE
+
+    def half(self) -> Chart:
+        """The same for half the page's width."""
+        return replace(self, width=theme.HALF)
+
+    def svg(self, width: float) -> str:
+        """The drawing at a width [CSS px]."""
+        return self.draw(width).svg()
+
+    @property
+    def html(self) -> str:
+        """Title, picture and the numbers behind it."""
+        wide = self.draw(self.width)
+        shown = theme.picture(wide.svg(), self.svg(theme.PHONE), self.alt, (wide.width, wide.height))
+        numbers = table(self.head, self.rows, caption=f"{self.title}. {self.subtitle}")
+        return block(
+            "figure",
+            f"{titled(self.title, self.subtitle)}<figure>{shown}</figure>"
+            f'<details class="kit-numbers"><summary>The numbers<span class="kit-aloud">: {safe(self.title)}</span>'
+            f"</summary>{numbers}</details>",
+        )
+
+    @property
+    def text(self) -> str:
+        """The same in words."""
+        return f"{self.title}\n{self.subtitle}\n{self.alt}\n{text_table(self.head, self.rows)}"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": self.text}
+
+
+def bridge(
+    frame: Any,
+    start: Decimal | None = None,
+    end: Decimal | None = None,
+    *,
+    currency: str = "",
+    start_label: str = "",
+    end_label: str = "",
+    title: str | None = None,
+    subtitle: str | None = None,
+) -> Chart:
+    """From one total to another by causes; the totals are marks, because the axis does not start at zero.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns cause, amount [currency, Decimal]. Its ``attrs`` (see `measures.change.bridge`) give what is not given
+        here: total, previous_total, month, previous, currency, days.
+    start, end : Decimal, optional
+        The totals [currency].
+    currency, start_label, end_label, subtitle : str, optional
+    title : str, optional
+        Default: the finding, written from the amounts.
+
+    Returns
+    -------
+    Chart
+    """
+    about = dict(frame.attrs)
+    start = Decimal(about["previous_total"] if start is None else start)
+    end = Decimal(about["total"] if end is None else end)
+    currency = currency or str(about.get("currency", ""))
+    days = int(about.get("days", 0) or 0)
+    first = start_label or _month_name(about.get("previous"), "before")
+    last = end_label or _month_name(about.get("month"), "after")
+    causes = [(str(c), Decimal(a)) for c, a in zip(frame["cause"], frame["amount"], strict=True)]
+    at = sentences.places([start, end])
+    footed = foot([start, *(a for _, a in causes)], at)
+    shown = [(c, exact, r) for (c, exact), r in zip(causes, footed[1:], strict=True) if exact]
+    equal = f", {sentences.count(days)} equal days" if days else ""
+    rows = (
+        (first, number(start, at)),
+        *((c, number(r, at, signed=True)) for c, _, r in shown),
+        (last, number(end, at)),
+    )
+    parts = sentences.listed([f"{c} {number(r, at, signed=True)}" for c, _, r in shown]) or "nothing moved"
+    return Chart(
+        title or sentences.bridge_title(causes, start, end),
+        subtitle
+        if subtitle is not None
+        else f"From {first} to {last}, effective cost, {currency}{equal}. Rust adds, green takes away.",
+        f"From {first} {number(start, at)} to {last} {number(end, at)} {currency}: {parts}.",
+        lambda width: _draw_bridge(width, first, last, start, end, shown, at),
+        ("Step", f"Amount, {currency}" if currency else "Amount"),
+        rows,
+    )
+
+
+def _draw_bridge(width, first, last, start, end, shown, at) -> theme.Canvas:
+    row, phone = 26.0, width < 420
+    names = [first, *(c for c, _, _ in shown), last]
+    labels = [
+        number(start, at),
+        *(number(r, at, signed=True) for _, _, r in shown),
+        number(end, at),
+    ]
+    canvas = theme.Canvas(width, row * len(names) + 6)
+    left = min(max(theme.width_of(n) for n in names) + 2, width * (0.3 if phone else 0.2)) + 10
+    right = max(theme.width_of(text, bold=True) for text in labels) + 14
+    levels = [float(start)]
+    for _, exact, _ in shown:
+        levels.append(levels[-1] + float(exact))
+    low, high = min(*levels, float(end)), max(*levels, float(end))
+    scale = (width - left - right) / ((high - low) or 1)
+
+    def x(value: float) -> float:
+        return left + (value - low) * scale if high > low else left
+
+    for i, (name, label) in enumerate(zip(names, labels, strict=True)):
+        middle = 3 + row * i + row / 2
+        total = i in (0, len(names) - 1)
+        canvas.text(left - 10, middle, theme.fitted(name, left - 10), align="right", bold=False)
+        if total:
+            at_x = x(float(start if i == 0 else end))
+            canvas.bar(at_x - 1.5, middle - 11, 3, 22, "ink")
+            canvas.text(at_x + 8, middle, label, bold=True)
+        else:
+            exact = shown[i - 1][1]
+            a, b = x(levels[i - 1]), x(levels[i])
+            canvas.bar(min(a, b), middle - 8, max(abs(b - a), 1), 16, "adds" if exact > 0 else "takes")
+            canvas.text(max(a, b) + 6, middle, label, color="quiet")
+        if i < len(names) - 1:  # a thin thread holds the steps together
+            here = x(levels[min(i, len(levels) - 1)])
+            canvas.line([here, here], [middle + (11 if total else 8), middle + row - 8], "rule")
+    return canvas
+
+
+def ranked(
+    frame: Any,
+    *,
+    name: str | None = None,
+    currency: str = "",
+    month: str = "",
+    previous: str = "",
+    highlight: str | Sequence[str] | None = None,
+    top: int = 6,
+    measure: str = "Effective cost",
+    by: str = "",
+    title: str | None = None,
+    subtitle: str | None = None,
+) -> Chart:
+    """Names by value, the largest first, with their change; what is left stands together as "n others".
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A column of names (`name`, default the first), ``amount`` (or ``value``) [currency, Decimal] and, where known,
+        ``previous`` [currency, Decimal]. Form of `measures.totals.ranked`.
+    currency, measure, by : str
+        For the subtitle.
+    month, previous : str
+        ``2026-09``; for the subtitle.
+    highlight : str or sequence of str, optional
+        Names that are the subject. Default: the one that grew most in money.
+    top : int, default 6
+        Names shown before the others.
+    title, subtitle : str, optional
+        Default: written from the amounts.
+    """
+    names = name or frame.columns[0]
+    values = "amount" if "amount" in frame.columns else "value"
+    before = list(frame["previous"]) if "previous" in frame.columns else [None] * len(frame)
+    rows = sorted(
+        (
+            (plain(n), Decimal(v), None if p is None else Decimal(p))
+            for n, v, p in zip(frame[names], frame[values], before, strict=True)
+        ),
+        key=lambda r: (-r[1], r[0]),
+    )
+    kept, rest = (rows[:top], rows[top:]) if len(rows) > top + 1 else (rows, [])
+    if highlight is None:
+        grown = [(v - p, n) for n, v, p in rows if p is not None and v > p]
+        marked = {max(grown)[1]} if grown else set()
+    else:
+        marked = {plain(h) for h in ([highlight] if isinstance(highlight, str) else highlight)}
+    lines = list(kept)
+    if rest:
+        with localcontext(CONTEXT):
+            known = [p for _, _, p in rest if p is not None]
+            lines.append(
+                (
+                    OTHERS.format(f"{len(rest):,}"),
+                    sum((v for _, v, _ in rest), Decimal(0)),
+                    sum(known, Decimal(0)) if len(known) == len(rest) else None,
+                )
+            )
+    at = sentences.places([v for _, v, _ in lines])
+    footed = foot([v for _, v, _ in lines], at) if lines else []
+    changes = [_change(v, p) for _, v, p in lines]
+    compared = f", and change on {_month_name(previous, previous)}" if previous else ""
+    period = f", {_month_name(month, month, full=True)}" if month else ""
+    what = f" by {by or _words(names)}"
+    drawn = [
+        (n, float(v), number(r, at), c, n in marked, v - (p if p is not None else v))
+        for (n, v, p), r, c in zip(lines, footed, changes, strict=True)
+    ]
+    table_rows = tuple(
+        (n, number(r, at), c or "—") for (n, _, _), r, c in zip(lines, footed, changes, strict=True)
+    )
+    said = "; ".join(f"{n} {v}{f' ({c})' if c and c != '—' else ''}" for n, v, c in table_rows[:8])
+    return Chart(
+        title or sentences.ranked_title(rows),
+        subtitle if subtitle is not None else f"{measure}{what}, {currency}{period}{compared}",
+        f"{measure}{what} in {currency}: {said}." if said else "There are no charges.",
+        lambda width: _draw_ranked(width, drawn),
+        (_words(names).capitalize(), f"{measure}, {currency}" if currency else measure, "Change"),
+        table_rows,
+    )
+
+
+def _draw_ranked(width, lines) -> theme.Canvas:
+    row = 28.0
+    canvas = theme.Canvas(width, max(row * len(lines), row) + 4)
+    if not lines:
+        canvas.text(0, row / 2, "no charges", color="quiet")
+        return canvas
+    left = min(max(theme.width_of(line[0]) for line in lines) + 2, width * 0.34) + 10
+    values = max(theme.width_of(line[2]) for line in lines) + 14
+    changes = max(theme.width_of(line[3]) for line in lines)
+    low, high = min(0.0, *(line[1] for line in lines)), max(0.0, *(line[1] for line in lines))
+    room = width - left - values - changes - 12
+    scale = room / ((high - low) or 1)
+    zero = left - low * scale
+    for i, (name, value, label, change, marked, _) in enumerate(lines):
+        middle = 2 + row * i + row / 2
+        canvas.text(left - 10, middle, theme.fitted(name, left - 10), align="right", bold=False)
+        canvas.bar(zero, middle - 9, value * scale, 18, "subject" if marked else "context")
+        canvas.text(
+            max(zero + value * scale, zero) + 6,
+            middle,
+            label,
+            color="ink" if marked else "quiet",
+            bold=marked,
+        )
+        canvas.text(width, middle, change, align="right", color="ink" if marked else "quiet", bold=marked)
+    if low < 0:
+        canvas.line([zero, zero], [2, 2 + row * len(lines)], "quiet")
+    return canvas
+
+
+def trend(
+    months: Any,
+    *,
+    currency: str = "",
+    measure: str = "Effective cost",
+    unit: str = "currency",
+    open: bool = False,
+    title: str | None = None,
+    subtitle: str | None = None,
+) -> Chart:
+    """A line over months; a month without a value is a gap.
+
+    Parameters
+    ----------
+    months : DataFrame or sequence of (month, value)
+        Month as ``2026-09``; value a Decimal or None [`unit`]. A DataFrame has columns month and amount (or value).
+    currency, measure : str
+        For the subtitle.
+    unit : str
+        ``currency`` or ``ratio``.
+    open : bool
+        The last month is not over: it is a hollow end, and no part of the title.
+    title, subtitle : str, optional
+        Default: written from the values.
+    """
+    pairs = _months(months)
+    closed = pairs[:-1] if open else pairs
+    at = sentences.places([v for _, v in pairs])
+    show = (lambda v: percent(v)) if unit == "ratio" else (lambda v: number(v, at))
+    rows = tuple((Month.parse(m).title, show(v) if v is not None else "no value") for m, v in pairs)
+    what = "%" if unit == "ratio" else currency
+    so_far = "; the last month is not over" if open else ""
+    return Chart(
+        title or sentences.trend_title(closed),
+        subtitle if subtitle is not None else f"{measure} by month, {what}{so_far}",
+        f"{measure} by month, {what}: {'; '.join(f'{m} {v}' for m, v in rows)}{so_far}.",
+        lambda width: _draw_trend(width, pairs, show, open),
+        ("Month", f"{measure}, {what}"),
+        rows,
+    )
+
+
+def _draw_trend(width, pairs, show, open) -> theme.Canvas:
+    height, top, bottom = 190.0, 26.0, 30.0
+    canvas = theme.Canvas(width, height)
+    known = [(i, v) for i, (_, v) in enumerate(pairs) if v is not None]
+    if not known:
+        canvas.text(0, height / 2, "no month has a value", color="quiet")
+        return canvas
+    edge = max(theme.width_of(show(v)) for _, v in known) / 2 + 4
+    edge = max(edge, 22)
+    step = (width - 2 * edge) / max(len(pairs) - 1, 1)
+    low, high = min(0.0, *(float(v) for _, v in known), 0.0), max(*(float(v) for _, v in known), 0.0, 0.0)
+
+    def y(value) -> float:
+        return height - bottom - (float(value) - low) / ((high - low) or 1) * (height - top - bottom)
+
+    canvas.line([0, width], [y(0), y(0)], "rule")
+    run: list[tuple[float, float]] = []
+    for i, (_, value) in enumerate([*pairs, ("", None)]):
+        if value is not None:
+            run.append((edge + i * step, y(value)))
+        elif run:
+            if len(run) > 1:
+                canvas.line([x for x, _ in run], [v for _, v in run], "context", 2)
+            else:
+                canvas.dot(*run[0], "context", 5)
+            run = []
+    for i in {known[0][0], known[-1][0], max(known, key=lambda k: k[1])[0]}:
+        value, last = pairs[i][1], i == known[-1][0]
+        x = edge + i * step
+        canvas.dot(x, y(value), "subject" if last else "context", 8 if last else 5)
+        if last and open:
+            canvas.dot(x, y(value), "paper", 4)
+        if last or abs(i - known[-1][0]) * step > 2 * edge:
+            canvas.text(
+                x, y(value) - 14, show(value), align="center", bold=last, color="ink" if last else "quiet"
+            )
+    every = max(1, -(-44 // max(int(step), 1)))
+    for i, (month, value) in enumerate(pairs):
+        if (len(pairs) - 1 - i) % every == 0:
+            m = Month.parse(month)
+            label = f"{m.name[:3]} {m.year % 100:02d}" if every > 1 or step >= 52 else m.name[:3]
+            canvas.text(edge + i * step, height - 12, label, align="center", color="quiet", size=12)
+        if value is None:
+            canvas.text(edge + i * step, y(0) - 9, "?", align="center", color="quiet", size=12)
+    return canvas
+
+
+def sparkline(history: Sequence[tuple[str, Decimal | None]], kind: str = "none") -> str:
+    """Thirteen months as a thread with a dot at its end: SVG text of a few hundred bytes.
+
+    Written by hand: six of them cost matplotlib more time than all other pictures of a report together.
+
+    Parameters
+    ----------
+    history : sequence of (month, value)
+        A missing value is a gap.
+    kind : str
+        ``good``, ``bad`` or ``none``: the colour of the dot, said in words beside it.
+    """
+    width, height, edge = 104, 28, 5
+    known = [float(v) for _, v in history if v is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    step = (width - 2 * edge) / max(len(history) - 1, 1)
+    runs: list[list[str]] = [[]]
+    end = None
+    for i, (_, value) in enumerate(history):
+        if value is None:
+            runs.append([])
+            continue
+        level = (float(value) - low) / (high - low) if high > low else 0.5
+        end = (edge + i * step, height - edge - level * (height - 2 * edge))
+        runs[-1].append(f"{end[0]:.1f},{end[1]:.1f}")
+    lines = "".join(
+        f'<polyline points="{" ".join(run if len(run) > 1 else run * 2)}" fill="none" stroke="var(--kit-context)" '
+        f'stroke-width="1.8" stroke-linejoin="round" stroke-linecap="round"/>'
+        for run in runs
+        if run
+    )
+    colour = {"good": "takes", "bad": "adds"}.get(kind, "subject")
+    ended = history and history[-1][1] is not None and end
+    dot = (
+        f'<circle cx="{end[0]:.1f}" cy="{end[1]:.1f}" r="3.5" fill="var(--kit-{colour})"/>'
+        if ended and end
+        else ""
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f"<style>{theme.style()}</style>{lines}{dot}</svg>"
+    )
+
+
+def sparkline_html(kpi: Any, kind: str) -> str:
+    """The thread of a KPI as an image, with what it shows in words."""
+    history = list(kpi.history or [])
+    known = [(m, v) for m, v in history if v is not None]
+    if not known:
+        return '<span class="kit-spark kit-none">no earlier month</span>'
+
+    def said(pair) -> str:
+        return f"{sentences.with_unit(pair[1], kpi.unit, kpi.currency)} in {_month_name(pair[0], pair[0], full=True)}"
+
+    gaps = len(history) - len(known)
+    alt = f"{sentences.capital(sentences.count(len(history)))} months: from {said(known[0])} to {said(known[-1])}"
+    if gaps:
+        alt += f", {sentences.count(gaps)} without a value"
+    svg = base64.b64encode(sparkline(history, kind).encode()).decode()
+    return f'<img class="kit-spark" width="104" height="28" alt="{safe(alt)}" src="data:image/svg+xml;base64,{svg}">'
+
+
+def _change(value: Decimal, previous: Decimal | None) -> str:
+    if previous is None:
+        return "—"
+    if previous == 0:
+        return "new" if value else "—"
+    if not value:
+        return "ended"
+    with localcontext(CONTEXT):
+        difference = value - previous
+    share = ratio(difference, previous) if previous > 0 else None
+    if share is None or abs(share) >= 10:
+        return number(difference, sentences.places([value]), signed=True)
+    return percent(share, signed=True, trim=False)
+
+
+def _months(months: Any) -> list[tuple[str, Decimal | None]]:
+    if hasattr(months, "columns"):
+        value = "amount" if "amount" in months.columns else "value"
+        pairs = zip(months["month"], months[value], strict=True)
+    else:
+        pairs = iter(months)
+    return [(str(m), None if v is None or Decimal(v).is_nan() else Decimal(v)) for m, v in pairs]
+
+
+def _month_name(text: object, instead: object, *, full: bool = False) -> str:
+    try:
+        month = Month.parse(str(text))
+    except UsageError:  # no month: a label of the caller's
+        return plain(instead or "")
+    return month.title if full else month.name
+
+
+def _words(column: str) -> str:
+    """A column's name in words: ``ServiceName`` is service, ``x_KitDepartment`` department."""
+    import re
+
+    bare = re.sub(r"^x_(Kit)?|(Name|Id)$", "", str(column)) or str(column)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare).lower()
