@@ -127,6 +127,24 @@ def hold(store: str, pipe) -> None:
         time.sleep(0.3)
 
 
+def try_to_write(store: str, file: str, pipe) -> None:
+    """As somebody without rights (root may do anything): read the charges, then try to write their file."""
+    import os
+
+    from helpers.data import open_charges
+
+    if not os.geteuid():
+        os.setgid(65534)
+        os.setuid(65534)
+    con = open_charges(store).get_backend().con
+    read = con.execute("SELECT sum(BilledCost) FROM joined").fetchone()[0]
+    try:
+        con.execute(f"COPY (SELECT 1) TO '{file}' (FORMAT csv, use_tmp_file false)")
+        pipe.send([read, "written"])
+    except duckdb.Error as refusal:
+        pipe.send([read, type(refusal).__name__])
+
+
 def child_ingest(
     store: str, staged: Staged, how: dict, pipe, die_at: int | None = None, limit: int | None = None
 ) -> None:

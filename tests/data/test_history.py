@@ -327,10 +327,15 @@ def test_staging_of_a_living_writer_is_left_alone(store, tmp_path):
     dead = store / ".staging" / "0123"
     dead.mkdir()
     (dead / "part.parquet").write_bytes(b"half")
+    half = store / "charges" / "_delta_log" / f"{3:020d}.json#1"  # killed while Delta wrote its log entry
+    half.write_bytes(b'{"add":')
+    assert billed(store) == 2
     assert put(store, tmp_path, [charge("2026-11")]).cleaned == (
         "a writer that died left .staging/0123; removed",
     )
     assert not dead.exists()
+    assert not half.exists()
+    assert billed(store) == 3
 
 
 def test_needed_files_cover_every_day(told):

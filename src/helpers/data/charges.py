@@ -102,9 +102,9 @@ def live_files(store: Path, state: State, as_of: date | None) -> list[Path]:
             "finops history shows what was delivered when" if as_of else "finops ingest FILE…",
             file=str(store),
         )
-    files = []
+    files, table = [], (store / layout.CHARGES).resolve()
     for live in state.live:
-        file = (store / layout.CHARGES / live.path).resolve()
+        file = table / live.path
         files.append(file)
         found = file.stat().st_size if file.is_file() else None
         if found != live.bytes:

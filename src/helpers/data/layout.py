@@ -78,7 +78,8 @@ def make(store: Path, now: datetime) -> None:
         locks.sync(part)
         part.rename(store / LAYOUT)
         locks.sync(store)
-    delta.create(store / CHARGES, arrow_schema(stored_columns()), [PARTITION])
+    if not delta.is_table(store / CHARGES):
+        delta.create(store / CHARGES, arrow_schema(stored_columns()), [PARTITION])
 
 
 def refuse_other_folder(store: Path) -> None:

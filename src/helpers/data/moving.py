@@ -123,6 +123,8 @@ def _clean(store: Path) -> tuple[str, ...]:
             orphans = [store / p for p in listed if p not in known and (store / p).is_file()]
             for orphan in orphans:
                 orphan.unlink()
+        for part in (p for table in layout.tables(store) for p in (table / "_delta_log").glob("*#*")):
+            part.unlink()  # a log entry that was being written, never part of the table
         shutil.rmtree(folder, ignore_errors=True)
         said.append(
             f"a writer that died left {folder.relative_to(store).as_posix()}"

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import helpers
 from helpers.data.delivery import Staged, StagedSlice
@@ -37,6 +38,10 @@ class Outcome:
     def slices(self) -> tuple[SliceChange, ...]:
         """Each account's month that was (or would be) touched."""
         return self.record.slices
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return {"done": self.done, "cleaned": list(self.cleaned)} | self.record.plain()
 
 
 @dataclass(frozen=True)
