@@ -79,4 +79,15 @@ def run():
         month=Month(2026, 9),
         currency="USD",
         as_of=date(2026, 10, 5),
+        companions={},
+        playbook=SimpleNamespace(decide=lambda kpis, **_: [action(14, "10"), action(30, None)]),
     )
+
+
+def action(days: int, value: str | None):
+    """A decision that a playbook calls for, due `days` after 5 October."""
+    from helpers.catalog import Action
+
+    money = D(value) if value else None
+    day = date(2026, 10, 5) + timedelta(days=days)
+    return Action(f"a{days}", f"Act {days}", "why", "do", money, "USD", "Procurement", day, "kpi", {}, {})

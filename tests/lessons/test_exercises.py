@@ -64,6 +64,23 @@ def test_solutions_and_wrong_ways_by_hand(run, number, solution, wrong):
     assert [D(m.answer).quantize(D("1e-12")) for m in e.mistakes] == [D(w) for w in wrong]
 
 
+def test_cause_and_day_by_hand(run):
+    """August 126 for 12 hours, September 150 for 18 and 20 unused: see the bridge's own worked tables."""
+    from datetime import date
+
+    from helpers.measures import change
+
+    amounts = dict(change.bridge(run.charges, run.month, currency="USD").itertuples(index=False))
+    e = exercise(run, 5)
+    assert e.solution == max(amounts, key=lambda c: abs(amounts[c]))
+    assert e.choices == change.CAUSES
+    day = exercise(run, 7)
+    assert day.solution == date(2026, 10, 19)
+    assert [m.answer for m in day.mistakes] == [date(2026, 10, 14), date(2026, 11, 4)]
+    run.playbook.decide = lambda *_, **__: []
+    assert exercise(run, 7).check("2026-10-19").feedback.state == ABSENT
+
+
 def test_an_unknown_number_and_notebook_are_named(run):
     with pytest.raises(UsageError, match="exercise 99"):
         exercise(run, 99)

@@ -94,6 +94,7 @@ def facts(notebook: Path, data: Path, as_of: str) -> Any:
     The defaults are those of the notebook's own parameters: the newest delivery's day, the last month that is closed
     on it, the currency with most charges.
     """
+    from helpers import catalog
     from helpers.data import open_charges
     from helpers.data import store as stores
 
@@ -113,5 +114,11 @@ def facts(notebook: Path, data: Path, as_of: str) -> Any:
         rows[r["BillingCurrency"]] += r["rows"]
     currency = rows.most_common(1)[0][0]
     return SimpleNamespace(
-        notebook_id=notebook.stem, charges=charges, month=month, currency=currency, as_of=day
+        notebook_id=notebook.stem,
+        charges=charges,
+        month=month,
+        currency=currency,
+        as_of=day,
+        companions={},
+        playbook=catalog.playbook(notebook.stem),
     )

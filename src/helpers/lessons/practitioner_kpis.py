@@ -7,6 +7,7 @@ run's own charges. Which wrong ways are usual: the two readings of the savings r
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -273,6 +274,50 @@ def equal_days(run: Any) -> Exercise:
     )
 
 
+def due(run: Any) -> Exercise:
+    """The day the largest decision is due, against counting from the month's end and against another decision."""
+    from helpers import catalog
+    from helpers.measures import change
+
+    given = {"as_of": run.as_of, "currency": run.currency}
+    kpis = catalog.compute(run.charges, run.notebook_id, run.month, history=2, **given, **run.companions)
+    bridge = change.bridge(run.charges, run.month, **given)
+    actions = run.playbook.decide(kpis, extra=catalog.causes(bridge), **given)
+    first = actions[0] if actions else None
+    return Exercise(
+        7,
+        "What do we do, and by when?",
+        5,
+        f"The playbook calls for the decision “{first.title}”. By which day must {first.owner} have acted?"
+        if first
+        else "The playbook calls for no decision this month.",
+        "The playbook gives each decision a number of days. They run from the day of the report, not from the month’s end.",
+        "date",
+        first.due if first else None,
+        f"Put it into the diary of {first.owner} with the amount: {_stake(first)}."
+        if first
+        else "Every rule of the playbook is met, so there is no date to find. Enjoy it.",
+        _mistakes(
+            first.due,
+            (
+                first.due - run.as_of + run.month.plus(1).start.date() - timedelta(days=1),
+                f"You counted from the end of {run.month.name}. The days run from the day of the report, {_day(run.as_of)}.",
+            ),
+            *(
+                (
+                    other.due,
+                    f"That is the date of “{other.title}”. Read the line of the decision that is asked for.",
+                )
+                for other in actions[1:]
+                if other.due != first.due
+            ),
+        )
+        if first
+        else (),
+        watch="A decision without a name and a day is a wish. Let each take one home: who, what, by when?",
+    )
+
+
 def _month(run: Any) -> Any:
     from helpers.measures import month
 
@@ -299,6 +344,16 @@ def _signed(amount: Decimal) -> str:
     return f"{amount:+,.2f}".replace("-", "−")
 
 
+def _stake(action: Any) -> str:
+    return (
+        f"{action.value:,.2f} {action.currency} a month" if action.value is not None else "none is at stake"
+    )
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
 def _saved(paid: Decimal, full: Decimal) -> Decimal:
     return CONTEXT.subtract(Decimal(1), ratio(paid, full))
 
@@ -312,4 +367,4 @@ def _mistakes(solution: Any, *ways: tuple[Any, str]) -> tuple[Mistake, ...]:
     )
 
 
-EXERCISES = (total, savings, coverage, owners, cause, equal_days)
+EXERCISES = (total, savings, coverage, owners, cause, equal_days, due)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import html
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from urllib.parse import parse_qsl
 from helpers.catalog import notebooks
 from helpers.terms.errors import KitError, UsageError
 from helpers.terms.period import Month, parse_day
+from helpers.terms.quick import skip_grammar
 
 ASKED = ("provider", "month", "department", "currency")  # what a reader may put into the query string
 LONGEST = 200
@@ -122,8 +122,7 @@ def serve(
         raise UsageError(f"no store at {data}", "the folder of a store", "finops ingest FILES --to STORE")
     if as_of:
         parse_day(as_of)
-    # Compiles a grammar for 1.7 s at import; only IRI checks that notebooks never need would miss it.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    skip_grammar()
     os.environ["FINOPS_MODE"] = mode
     with tempfile.TemporaryDirectory(prefix="finops-page-") as folder:
         fixed = {"data": str(Path(data).resolve())} | ({"as_of": as_of} if as_of else {})
@@ -139,8 +138,8 @@ def serve(
 def _config(mode: str, title: str) -> Any:
     from traitlets.config import Config
 
-    views = HERE.parent / "views"
-    css = "\n".join(f.read_text("utf-8") for f in (views / "page.css", views / "controls.css") if f.is_file())
+    from helpers.views import theme
+
     return Config(
         {
             "VoilaConfiguration": {
@@ -150,7 +149,7 @@ def _config(mode: str, title: str) -> Any:
                 "strip_sources": True,
                 "show_tracebacks": True,  # kept for the page template, which shows a KitError's sentence only
                 "file_allowlist": [],
-                "resources": {"kit": {"css": css, "title": title, "mode": mode}},
+                "resources": {"kit": {"css": theme.css(), "title": title, "mode": mode}},
                 "prelaunch_hook": inject_asked,
                 "multi_kernel_manager_class": "helpers.runs.server.Kernels",
                 "extension_allowlist": [
@@ -160,8 +159,8 @@ def _config(mode: str, title: str) -> Any:
             },
             "VoilaExporter": {
                 "filters": {
-                    "kit_error": "helpers.runs.app.sentence",
-                    "kit_markdown": "helpers.runs.app.markdown",
+                    "kit_piece": "helpers.runs.app.piece",
+                    "kit_prose": "helpers.runs.app.prose",
                 }
             },
             "Voila": {"ip": "127.0.0.1", "mathjax_url": ""},
@@ -185,30 +184,30 @@ def inject_asked(handler: Any, notebook: Any, cwd: str) -> Any:
     return notebook
 
 
-def sentence(output: dict[str, Any]) -> str:
-    """What a reader sees of a cell that stopped: a `KitError`'s own words, of anything else only that it did.
+def piece(output: dict[str, Any]) -> str:
+    """One output as the page shows it: choices as a form, an error as a sentence, all else as `views.page` has it.
+
+    Of a cell that stopped a reader sees a `KitError`'s own words, of anything else only that it did.
 
     Examples
     --------
-    >>> "secret" in sentence({"ename": "KeyError", "evalue": "'/srv/secret'"})
+    >>> "secret" in piece({"output_type": "error", "ename": "KeyError", "evalue": "'/srv/secret'"})
     False
     """
-    if output["ename"] in _family(KitError):
-        return stopped(output["evalue"])
-    return stopped("This page stopped for a reason that it does not know. The server’s log has it.")
+    from helpers.views import controls, page
+
+    if output["output_type"] == "error":
+        known = output["ename"] in _family(KitError)
+        return stopped(output["evalue"] if known else "This page stopped. The server’s log says why.")
+    asked_for = output.get("data", {}).get(controls.CHOICES)
+    return controls.form(**asked_for) if asked_for else page.piece(output)
 
 
-def markdown(source: str) -> str:
-    """A notebook's prose as HTML: CommonMark and tables, no HTML of its own.
+def prose(cell: Any) -> str:
+    """A cell of text as the page shows it."""
+    from helpers.views import page
 
-    Examples
-    --------
-    >>> markdown("# September <b>")
-    '<h1>September &lt;b&gt;</h1>\\n'
-    """
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt("commonmark", {"html": False}).enable("table").render(source)
+    return "".join(page.parts(cell))
 
 
 def _family(kind: type) -> set[str]:
@@ -218,7 +217,7 @@ def _family(kind: type) -> set[str]:
 def stopped(why: str) -> str:
     """The end of a page that cannot go on, as HTML."""
     return (
-        f'<div class="kit-stopped" role="alert"><p>{html.escape(why)}</p><p><a href="./">Start again</a></p></div>'
+        f'<div class="kit-message kit-stopped" role="alert"><p>{html.escape(why)}</p><p><a href="./">Start again</a></p></div>'
         "<style>.kit-loading{display:none}</style>"
     )
 
@@ -228,6 +227,6 @@ def refusal(kit: dict[str, str], refused: Exception) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-'
         f'width,initial-scale=1"><title>{html.escape(kit["title"])}</title><link rel="icon" href="data:,">'
-        f'<style>{kit["css"]}</style></head><body><main class="kit-page"><h1>This page cannot be shown</h1>'
-        f"{stopped(str(refused))}</main></body></html>"
+        f'<style>{kit["css"]}</style></head><body class="kit-body"><main class="kit-page" id="content">'
+        f"<h1>This page cannot be shown</h1>{stopped(str(refused))}</main></body></html>"
     )

@@ -13,6 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 MODE = "FINOPS_MODE"  # set by the server: "app" or "lesson"; absent in JupyterLab
+CHOICES = (
+    "application/vnd.finops.choices+json"  # a page takes no form from a notebook: it makes its own from this
+)
 ALL = ""  # a choice that filters nothing
 
 
@@ -86,10 +89,12 @@ def explore(
     recompute : callable
         Takes the parameters by name, gives an object to show. Used in a notebook; the served page reloads itself.
     """
-    from IPython.display import HTML, display
+    from IPython.display import display
 
     if os.environ.get(MODE) == "app":
-        display(HTML(form(choices, chosen)))
+        display(
+            {CHOICES: {"choices": dict(choices), "chosen": dict(chosen)}, "text/plain": "Choices"}, raw=True
+        )
     else:
         display(_panel(choices, chosen, recompute))
 

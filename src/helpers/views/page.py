@@ -35,7 +35,7 @@ _OURS = re.compile(r"kit-[a-z]+(-[a-z]+)*")
 _VALUES = {  # attribute -> what its value must match
     "width": re.compile(r"\d{1,4}"),
     "height": re.compile(r"\d{1,4}"),
-    "media": re.compile(r"\(max-width: \d+px\)"),
+    "media": re.compile(r"screen and \(max-width: \d+px\)"),
     "aria-hidden": re.compile("true"),
     "dir": re.compile("auto|ltr|rtl"),
     "lang": re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]+)*"),
@@ -140,11 +140,11 @@ def render(notebook: Any, *, title: str, mode: str = "report", lang: str = "en")
     from nbconvert.exporters.templateexporter import TemplateExporter
     from traitlets.config import Config
 
-    parts = [_parts(cell) for cell in notebook["cells"]]
-    has_heading = any("<h1" in p for cell in parts for p in cell if "kit-prose" not in p)
+    cells = [parts(cell) for cell in notebook["cells"]]
+    has_heading = any("<h1" in p for cell in cells for p in cell if "kit-prose" not in p)
     shown = [
         {"cell_type": "raw", "id": f"part-{i}", "metadata": {}, "source": "\n".join(p)}
-        for i, p in enumerate(parts)
+        for i, p in enumerate(cells)
         if p
     ]
     exporter = TemplateExporter(
@@ -180,7 +180,7 @@ def message(title: str, lines: Sequence[str], *, lang: str = "en") -> str:
     )
 
 
-def _parts(cell: Any) -> list[str]:
+def parts(cell: Any) -> list[str]:
     """A cell as pieces of clean HTML."""
     if cell["cell_type"] == "markdown":
         return (
@@ -190,10 +190,11 @@ def _parts(cell: Any) -> list[str]:
         )
     if cell["cell_type"] != "code":
         return []
-    return [piece for output in cell.get("outputs", []) if (piece := _piece(output))]
+    return [made for output in cell.get("outputs", []) if (made := piece(output))]
 
 
-def _piece(output: Any) -> str:
+def piece(output: Any) -> str:
+    """One output of a cell as clean HTML."""
     kind = output["output_type"]
     if kind == "stream":
         return _said(output["text"]) if output["name"] == "stdout" else ""  # warnings are for the log
