@@ -34,7 +34,7 @@ def masthead(facts: Any) -> Shown:
     else:
         settled, kind = "reconciled, difference 0.00", ""
     month = f"{plain(get('month'))}{', not over yet' if get('open', False) else ''}"
-    as_of = f", as of {plain(get('as_of'))}" if get("as_of") else ""
+    as_of = f", as of {sentences.day(get('as_of'))}" if get("as_of") else ""
     rows = get("rows", None)
     counted = f"{rows:,} charge{'' if rows == 1 else 's'}" if isinstance(rows, int) else ""
     whose = [plain(get(n)) for n in ("company", "persona") if get(n)] + [plain(get("scope"))] * bool(
@@ -91,8 +91,8 @@ def tiles(kpis: Sequence[Any], ids: Sequence[str] | None = None) -> Shown:
             )
             lines.append(f"{sentences.kpi_name(kpi)}: — ({reason})")
             continue
-        value = sentences.shown_value(kpi.value, kpi.unit, kpi.currency)
-        unit = sentences.unit_words(kpi.unit, kpi.currency)
+        value = sentences.shown_value(kpi.value, sentences.unit_of(kpi))
+        unit = sentences.unit_words(sentences.unit_of(kpi), kpi.currency)
         moved = sentences.moved(kpi)
         items.append(
             f'<li class="kit-tile"><p class="kit-name">{safe(sentences.kpi_name(kpi))}</p>'
@@ -102,10 +102,10 @@ def tiles(kpis: Sequence[Any], ids: Sequence[str] | None = None) -> Shown:
             f'<p class="kit-judged kit-{kind}"><span aria-hidden="true">{SHAPES[kind]}</span> {safe(judgement)}</p></li>'
         )
         lines.append(
-            f"{sentences.kpi_name(kpi)}: {sentences.with_unit(kpi.value, kpi.unit, kpi.currency)}; {moved}; "
+            f"{sentences.kpi_name(kpi)}: {sentences.with_unit(kpi.value, sentences.unit_of(kpi), kpi.currency)}; {moved}; "
             f"{SHAPES[kind]} {judgement}"
         )
-    return Shown(block("numbers", f'<ul class="kit-tiles">{"".join(items)}</ul>'), "\n".join(lines))
+    return Shown(block("six", f'<ul class="kit-tiles">{"".join(items)}</ul>'), "\n".join(lines))
 
 
 def decisions(
@@ -127,12 +127,12 @@ def decisions(
         worth = sentences.worth(action, currency)
         owner, due = plain(getattr(action, "owner", "") or "nobody named"), getattr(action, "due", "")
         facts = [f"<strong>{safe(worth)}</strong>"] if worth else []
-        facts += [safe(owner)] + ([f"due {safe(due)}"] if due else [])
+        facts += [safe(owner)] + ([f"due {safe(sentences.day(due))}"] if due else [])
         items.append(
             f'<li><p class="kit-do">{safe(action.title, 300)}</p><p class="kit-why">{safe(action.why, 600)}</p>'
             f'<p class="kit-meta">{" · ".join(facts)}</p></li>'
         )
-        ends = [x for x in (worth, owner, f"due {plain(due)}" if due else "") if x]
+        ends = [x for x in (worth, owner, f"due {sentences.day(due)}" if due else "") if x]
         lines.append(f"- {plain(action.title, 300)} ({plain(action.why, 600)}): {', '.join(ends)}")
     body = f'<ol class="kit-decisions">{"".join(items)}</ol>' if items else ""
     return Shown(block("decide", titled(found, below if items else "") + body), "\n".join([found, *lines]))

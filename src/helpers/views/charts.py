@@ -16,7 +16,7 @@ from helpers.terms.errors import UsageError
 from helpers.terms.money import CONTEXT, foot, ratio
 from helpers.terms.period import Month
 from helpers.views import sentences, theme
-from helpers.views.markup import Shown, block, plain, safe, table, text_table, titled
+from helpers.views.markup import block, plain, safe, table, text_table, titled
 from helpers.views.sentences import number, percent
 
 Draw = Callable[[float], theme.Canvas]  # from a width [CSS px]
@@ -307,18 +307,21 @@ def trend(
     rows = tuple((Month.parse(m).title, show(v) if v is not None else "no value") for m, v in pairs)
     what = "%" if unit == "ratio" else currency
     so_far = "; the last month is not over" if open else ""
+    known = [v for _, v in pairs if v is not None]
+    cut = bool(known) and min(known) * 2 > max(known)  # a line may leave zero out, if it says so
+    axis = "; the axis does not start at zero" if cut else ""
     return Chart(
         title or sentences.trend_title(closed),
-        subtitle if subtitle is not None else f"{measure} by month, {what}{so_far}",
+        subtitle if subtitle is not None else f"{measure} by month, {what}{so_far}{axis}",
         f"{measure} by month, {what}: {'; '.join(f'{m} {v}' for m, v in rows)}{so_far}.",
-        lambda width: _draw_trend(width, pairs, show, open),
+        lambda width: _draw_trend(width, pairs, show, open, cut),
         ("Month", f"{measure}, {what}"),
         rows,
     )
 
 
-def _draw_trend(width, pairs, show, open) -> theme.Canvas:
-    height, top, bottom = 190.0, 26.0, 30.0
+def _draw_trend(width, pairs, show, open, cut) -> theme.Canvas:
+    height, top, bottom = 180.0, 26.0, 38.0
     canvas = theme.Canvas(width, height)
     known = [(i, v) for i, (_, v) in enumerate(pairs) if v is not None]
     if not known:
@@ -327,12 +330,15 @@ def _draw_trend(width, pairs, show, open) -> theme.Canvas:
     edge = max(theme.width_of(show(v)) for _, v in known) / 2 + 4
     edge = max(edge, 22)
     step = (width - 2 * edge) / max(len(pairs) - 1, 1)
-    low, high = min(0.0, *(float(v) for _, v in known), 0.0), max(*(float(v) for _, v in known), 0.0, 0.0)
+    levels = [float(v) for _, v in known]
+    low, high = (min(levels), max(levels)) if cut else (min(0.0, *levels), max(0.0, *levels))
+    low -= (high - low) * 0.15 if cut else 0.0
 
     def y(value) -> float:
         return height - bottom - (float(value) - low) / ((high - low) or 1) * (height - top - bottom)
 
-    canvas.line([0, width], [y(0), y(0)], "rule")
+    if not cut:
+        canvas.line([0, width], [y(0), y(0)], "rule")
     run: list[tuple[float, float]] = []
     for i, (_, value) in enumerate([*pairs, ("", None)]):
         if value is not None:
@@ -360,7 +366,7 @@ def _draw_trend(width, pairs, show, open) -> theme.Canvas:
             label = f"{m.name[:3]} {m.year % 100:02d}" if every > 1 or step >= 52 else m.name[:3]
             canvas.text(edge + i * step, height - 12, label, align="center", color="quiet", size=12)
         if value is None:
-            canvas.text(edge + i * step, y(0) - 9, "?", align="center", color="quiet", size=12)
+            canvas.text(edge + i * step, height - bottom - 9, "?", align="center", color="quiet", size=12)
     return canvas
 
 
@@ -416,7 +422,7 @@ def sparkline_html(kpi: Any, kind: str) -> str:
         return '<span class="kit-spark kit-none">no earlier month</span>'
 
     def said(pair) -> str:
-        return f"{sentences.with_unit(pair[1], kpi.unit, kpi.currency)} in {_month_name(pair[0], pair[0], full=True)}"
+        return f"{sentences.with_unit(pair[1], sentences.unit_of(kpi), kpi.currency)} in {_month_name(pair[0], pair[0], full=True)}"
 
     gaps = len(history) - len(known)
     alt = f"{sentences.capital(sentences.count(len(history)))} months: from {said(known[0])} to {said(known[-1])}"

@@ -7,6 +7,7 @@ where the parts go one way, a percentage only where its base is positive.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
@@ -50,8 +51,8 @@ FRACTIONS = [
 ]
 CAUSES = {  # cause of measures.change -> what it is called where it adds, where it takes away
     "list price": ("higher list prices", "lower list prices"),
-    "negotiated": ("smaller negotiated discounts", "larger negotiated discounts"),
-    "commitment": ("smaller savings by commitments", "larger savings by commitments"),
+    "negotiated": ("less saved by negotiated prices", "more saved by negotiated prices"),
+    "commitment": ("less saved by commitments", "more saved by commitments"),
     "volume": ("more use", "less use"),
     "mix": ("a dearer mix", "a cheaper mix"),
     "days": ("a longer month", "a shorter month"),
@@ -162,7 +163,7 @@ def percent(share: Decimal | None, at: int = 1, *, signed: bool = False, trim: b
                 if hundred > 0
                 else f"over {MINUS}{Decimal(1).scaleb(-at):f} %"
             )
-        if abs(shown) == 100 and 100 > abs(hundred):
+        if abs(shown) == 100 and abs(hundred) < 100:
             return f"{MINUS if hundred < 0 else ''}99.9… %"
     text = number(shown, at, signed=signed)
     return f"{_trimmed(text) if trim else text} %"
@@ -298,7 +299,7 @@ def headline(
     --------
     >>> headline(Decimal(352410), Decimal(332150), month="2026-09", currency="USD",
     ...          bridge=[("volume", Decimal(13500)), ("commitment", Decimal(6760))])
-    'September cost 352,410 USD, 6 % more than August: two thirds is more use, one third smaller savings by commitments'
+    'September cost 352,410 USD, 6 % more than August: two thirds comes from more use, one third from less saved by commitments'
     >>> headline(Decimal(90), Decimal(100), month="2026-09", currency="EUR", days=12, open=True)
     'September cost 90.00 EUR so far, 10 % less than August over 12 equal days'
     """
@@ -325,12 +326,14 @@ def because(bridge: Any, total: Decimal, previous: Decimal) -> str:
         return ""
     opposing = sum((abs(a) for c, a in _pairs(bridge) if a and (a > 0) != (net > 0)), Decimal(0))
     small = previous > 0 and abs(ratio(net, previous)) < SAME
-    if net and not small and opposing * 4 <= abs(net):
-        shares = [(fraction(min(ratio(a, net), Decimal(1))), phrase(c, a)) for c, a in with_it]
-        first, *rest = shares
-        if first[0] in ("all", "nearly all"):
-            return f"{first[0]} of it is {first[1]}"
-        return ", ".join([f"{first[0]} is {first[1]}", *(f"{share} {what}" for share, what in rest)])
+    shares = [ratio(a, net) for _, a in with_it] if net else []
+    if shares and not small and opposing * 4 <= abs(net) and sum(shares) <= Decimal("1.03"):
+        parts = [
+            (fraction(min(s, Decimal(1))), phrase(c, a)) for s, (c, a) in zip(shares, with_it, strict=True)
+        ]
+        if parts[0][0] in ("all", "nearly all"):
+            return f"{parts[0][0]} of it comes from {parts[0][1]}"
+        return ", ".join(f"{s} {'' if i else 'comes '}from {what}" for i, (s, what) in enumerate(parts))
     moved = sorted([*with_it[:1], *against[:1]], key=lambda p: -abs(p[1]))
     return ", ".join(f"{phrase(c, a)} {'added' if a > 0 else 'took off'} {number(abs(a))}" for c, a in moved)
 
@@ -341,7 +344,7 @@ def bridge_title(bridge: Any, start: Decimal, end: Decimal) -> str:
     Examples
     --------
     >>> bridge_title([("volume", Decimal(13)), ("commitment", Decimal(7)), ("mix", Decimal(-4))], Decimal(9), Decimal(25))
-    'More use and smaller savings by commitments raised cost; a cheaper mix held it back'
+    'More use and less saved by commitments raised cost; a cheaper mix held it back'
     >>> bridge_title([], Decimal(9), Decimal(9))
     'Nothing moved: cost is what it was'
     """
@@ -410,26 +413,28 @@ def trend_title(months: Sequence[tuple[str, Decimal | None]]) -> str:
     return f"{Month.parse(last).title}: {compared}"
 
 
-def shown_value(value: Decimal | None, unit: str, currency: str | None = None) -> str:
-    """A KPI's value as a person reads it: a ratio as a percentage, money without its currency, days as they are.
+def unit_of(kpi: Any) -> str:
+    """A KPI's unit as views know it: ``factor`` for a ratio that is shown as one."""
+    return "factor" if getattr(kpi, "shown_as", "") == "factor" else str(kpi.unit)
+
+
+def shown_value(value: Decimal | None, unit: str) -> str:
+    """A KPI's value as a person reads it: a ratio as a percentage or factor, everything else as a number.
 
     Examples
     --------
-    >>> shown_value(Decimal("0.61"), "ratio"), shown_value(Decimal(352410), "currency", "USD")
-    ('61 %', '352,410')
+    >>> shown_value(Decimal("0.61"), "ratio"), shown_value(Decimal(352410), "currency"), shown_value(Decimal("1.30"), "factor")
+    ('61 %', '352,410', '1.3 ×')
     """
-    return (
-        percent(value)
-        if unit == "ratio"
-        else _trimmed(number(value))
-        if unit != "currency"
-        else number(value)
-    )
+    if unit == "ratio":
+        return percent(value)
+    text = number(value) if unit.startswith("currency") else _trimmed(number(value))
+    return f"{text} ×" if unit == "factor" else text
 
 
 def with_unit(value: Decimal | None, unit: str, currency: str | None = None) -> str:
     """The same with its unit, for sentences."""
-    return f"{shown_value(value, unit, currency)} {unit_words(unit, currency)}".strip()
+    return f"{shown_value(value, unit)} {unit_words(unit, currency)}".strip()
 
 
 def unit_words(unit: str, currency: str | None = None) -> str:
@@ -440,9 +445,9 @@ def unit_words(unit: str, currency: str | None = None) -> str:
     >>> unit_words("ratio"), unit_words("currency", "USD"), unit_words("currency/core-hour", "USD")
     ('', 'USD', 'USD a core-hour')
     """
-    return (
-        "" if unit == "ratio" else plain(unit.replace("currency", currency or "").replace("/", " a ")).strip()
-    )
+    if unit in ("ratio", "factor"):
+        return ""
+    return plain(unit.replace("currency", currency or "").replace("/", " a ")).strip()
 
 
 def moved(kpi: Any) -> str:
@@ -453,11 +458,13 @@ def moved(kpi: Any) -> str:
         return "no month before to compare with"
     with localcontext(CONTEXT):
         difference = kpi.value - kpi.previous
-    if kpi.unit == "ratio":
-        return points(difference)
+    before = kpi.history[-2][0] if len(kpi.history or []) > 1 else ""
+    on = f" on {Month.parse(before).name}" if before else ""
+    if unit_of(kpi) == "ratio":
+        return points(difference) + on
     if kpi.previous > 0:
-        return percent(ratio(difference, kpi.previous), signed=True)
-    return number(difference, signed=True)
+        return percent(ratio(difference, kpi.previous), signed=True) + on
+    return number(difference, signed=True) + on
 
 
 def judged(kpi: Any) -> tuple[str, str]:
@@ -477,14 +484,14 @@ def judged(kpi: Any) -> tuple[str, str]:
         return "none", "not judged"
     if kpi.target is None or str(kpi.direction).lower() == "neutral":
         return "none", "no target set"
-    target = with_unit(kpi.target, kpi.unit, kpi.currency)
+    target = with_unit(kpi.target, unit_of(kpi), kpi.currency)
     with localcontext(CONTEXT):
         gap = kpi.value - kpi.target
     lower = str(kpi.direction or "").lower() in ("lower", "down", "minimise", "minimize", "less")
     met = str(kpi.status or "").lower() == "met" if kpi.status else (gap <= 0 if lower else gap >= 0)
     if met:
         return "good", f"target {target}: met"
-    off = points(abs(gap), signed=False) if kpi.unit == "ratio" else number(abs(gap))
+    off = points(abs(gap), signed=False) if unit_of(kpi) == "ratio" else number(abs(gap))
     return (
         "bad",
         f"target {target}: {off} {'below' if gap < 0 else 'above'}" if gap else f"target {target}: missed",
@@ -514,7 +521,7 @@ def lede(kpis: Sequence[Any], actions: Sequence[Any] = (), *, currency: str = ""
     else:
         names = [
             f"{kpi_name(k).lower() if kpi_name(k)[1:2].islower() else kpi_name(k)} "
-            f"({with_unit(k.value, k.unit, k.currency)}, target {with_unit(k.target, k.unit, k.currency)})"
+            f"({with_unit(k.value, unit_of(k), k.currency)}, target {with_unit(k.target, unit_of(k), k.currency)})"
             for k in missed[:2]
         ]
         more = [f"{count(len(missed) - 2)} more"] if len(missed) > 2 else []
@@ -534,6 +541,21 @@ def worth(action: Any, currency: str = "") -> str:
     if isinstance(value, Decimal):
         return money(value, getattr(action, "currency", None) or currency)
     return plain(value, 120)
+
+
+def day(value: object) -> str:
+    """A day as people write it; a text that is no day stays.
+
+    Examples
+    --------
+    >>> day("2026-10-05"), day("next week")
+    ('5 October 2026', 'next week')
+    """
+    try:
+        found = date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return plain(value)
+    return f"{found.day} {Month.of(found).title}"
 
 
 def decisions_title(actions: Sequence[Any], currency: str = "") -> str:
