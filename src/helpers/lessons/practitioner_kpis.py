@@ -288,13 +288,13 @@ def due(run: Any) -> Exercise:
         7,
         "What do we do, and by when?",
         5,
-        f"The playbook calls for the decision “{first.title}”. By which day must {first.owner} have acted?"
+        f"The playbook calls for this decision: “{first.title}”. By which day must its owner, {first.owner}, have acted?"
         if first
         else "The playbook calls for no decision this month.",
         "The playbook gives each decision a number of days. They run from the day of the report, not from the month’s end.",
         "date",
         first.due if first else None,
-        f"Put it into the diary of {first.owner} with the amount: {_stake(first)}."
+        f"Put it into that person’s diary with what is at stake: {_stake(first)}."
         if first
         else "Every rule of the playbook is met, so there is no date to find. Enjoy it.",
         _mistakes(
@@ -346,7 +346,9 @@ def _signed(amount: Decimal) -> str:
 
 def _stake(action: Any) -> str:
     return (
-        f"{action.value:,.2f} {action.currency} a month" if action.value is not None else "none is at stake"
+        f"{action.value:,.2f} {action.currency} a month"
+        if action.value is not None
+        else "no amount, but the rule"
     )
 
 

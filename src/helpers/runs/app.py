@@ -7,7 +7,7 @@ exercises' fields. Sources, tracebacks, the data's files and the notebook's fold
 References
 ----------
 Voila 0.5.13, source as installed (read 2026-11-24). What stock Voila lets through was measured in
-docs/decisions/0005-served-page.md.
+docs/decisions/0006-served-page.md.
 """
 
 from __future__ import annotations
