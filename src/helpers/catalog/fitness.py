@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from helpers.catalog import kpis as catalog
-from helpers.catalog.kpis import COMPANION_COLUMNS, COMPANIONS, Record, Variant
-from helpers.catalog.results import ORDINARY_NULLS
+from helpers.catalog.kpis import COMPANIONS, Record
+from helpers.catalog.results import ORDINARY_NULLS, PERIOD, Plan, known, planned, take
 from helpers.terms import focus
 
 PARTS = ("x_KitSource", "x_KitVersion")
@@ -26,7 +26,8 @@ class Fitness:
     ----------
     record : Record
     state : str
-        ``computable``, ``needs column``, ``needs companion`` or ``later notebook``.
+        ``computable``, ``needs column``, ``needs companion``, ``no such charges`` (all columns are there, what it measures
+        is not) or ``later notebook``.
     needs : tuple of str
         The columns or companions.
     why : str
@@ -54,7 +55,7 @@ class Fitness:
 
 
 def computable(charges: Any, *, foundation_only: bool = True, **companions: Any) -> list[Fitness]:
-    """For each KPI: computable or not from these charges and companions, and why; one pass over the charges.
+    """For each KPI: computable or not from these charges and companions, and why.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def computable(charges: Any, *, foundation_only: bool = True, **companions: Any)
     Returns
     -------
     list of Fitness
-        In the catalog's order.
+        In the catalog's order. The measures themselves are taken: ``computable`` is what has a value in some month.
 
     Examples
     --------
@@ -76,7 +77,17 @@ def computable(charges: Any, *, foundation_only: bool = True, **companions: Any)
     """
     records = [r for r in catalog.records() if r.number or not foundation_only]
     held = _held(charges, {c for r in records for v in r.variants for c in v.columns} | {"x_KitOwner"})
-    return [_fitness(r, held, charges, companions) for r in records]
+    plans = [
+        planned(r, v, charges, [PERIOD], {}, companions)
+        for r in records
+        for v in r.variants
+        if v.function and not v.only
+    ]
+    taken, _ = take(plans, charges, [PERIOD])
+    found: dict[str, list[tuple[Plan, bool]]] = {}
+    for p, values in zip(plans, taken, strict=True):
+        found.setdefault(p.record.id, []).append((p, any(known(v) is not None for v, _ in values.values())))
+    return [_fitness(r, found.get(r.id, []), held, companions) for r in records]
 
 
 Held = dict[tuple[str, str], dict[str, int]]  # (source, version) -> column -> values
@@ -85,108 +96,76 @@ Held = dict[tuple[str, str], dict[str, int]]  # (source, version) -> column -> v
 def _held(charges: Any, columns: Iterable[str]) -> Held:
     """How many values each column holds, by source and version."""
     present = sorted(c for c in columns if c in charges.columns)
-    counts = {c: charges[c].count() for c in present}
-    rows = charges.aggregate(by=list(PARTS), **{f"n_{c}": n for c, n in counts.items()})
+    rows = charges.aggregate(by=list(PARTS), **{f"n_{c}": charges[c].count() for c in present})
     return {
-        tuple(r[p] for p in PARTS): {c: r[f"n_{c}"] for c in present} for r in rows.to_pyarrow().to_pylist()
-    }  # pyright: ignore[reportReturnType]
+        (r[PARTS[0]], r[PARTS[1]]): {c: r[f"n_{c}"] for c in present} for r in rows.to_pyarrow().to_pylist()
+    }
 
 
-def _fitness(r: Record, held: Held, charges: Any, companions: dict[str, Any]) -> Fitness:
+def _fitness(r: Record, tried: list[tuple[Plan, bool]], held: Held, companions: dict[str, Any]) -> Fitness:
     if not r.notebook:
-        needs = ", ".join(COMPANIONS[n] for n in r.needs)
+        needs = " and ".join(COMPANIONS[n] for n in r.needs)
         who = r.persona.replace("_", " ")
         return Fitness(
-            r,
-            "later notebook",
-            r.needs,
-            f"A later notebook of the {who} persona shows it; it will need {needs}.",
+            r, "later notebook", r.needs, f"A later notebook, of {who}, shows it; it will need {needs}."
         )
-    verdicts = [_variant(r, v, held, companions) for v in r.variants if not v.only]
-    best = next((f for f in verdicts if f.state == "computable"), verdicts[0])
-    if best.state != "computable":
-        return best
-    hints = [_lacks(n, held, companions) for n in r.needs]
-    partial = _partial(r.variants[0], held)
-    return Fitness(
-        r, "computable", (), " ".join(t for t in [*hints, partial] if t) or "All that it reads is there."
+    verdicts = [_verdict(p, has_value, held, companions) for p, has_value in tried]
+    fit = [f for f in verdicts if f.state == "computable"]
+    return (
+        fit[0]
+        if fit
+        else verdicts[0]
+        if verdicts
+        else Fitness(r, "computable", (), "From two months' totals.")
     )
 
 
-def _variant(r: Record, v: Variant, held: Held, companions: dict[str, Any]) -> Fitness:
-    for name in v.needs:
-        table = companions.get(name)
-        if table is None:
-            return Fitness(r, "needs companion", (name,), f"Needs {COMPANIONS[name]}.")
-        absent = [c for c in COMPANION_COLUMNS.get(name, ()) if c not in table.columns]
-        if absent:
-            why = f"The table {name} has no column {', '.join(absent)}."
-            return Fitness(r, "needs companion", (name,), why)
-    for name in r.needs:
-        if set(JOINED_BY.get(name, ())) & set(v.required) and _lacks(name, held, companions):
-            return Fitness(r, "needs companion", (name,), f"Needs {COMPANIONS[name]}.")
-    empty = [c for c in _asked(v) if not any(counts.get(c, 0) for counts in held.values())]
-    if empty:
-        return Fitness(r, "needs column", tuple(empty), " ".join(_absent(c, held) for c in empty))
-    return Fitness(r, "computable", (), "")
+def _verdict(p: Plan, has_value: bool, held: Held, companions: dict[str, Any]) -> Fitness:
+    r, v = p.record, p.variant
+    why = p.reason[:1].upper() + p.reason[1:] + "."
+    if p.measure is None and p.reason.startswith("the charges"):
+        return Fitness(r, "needs column", tuple(c for c in v.columns if f" {c}" in p.reason), why)
+    if p.measure is None:
+        return Fitness(r, "needs companion", v.needs, why)
+    void = [c for c in v.columns if c not in ORDINARY_NULLS and not any(n.get(c, 0) for n in held.values())]
+    if has_value and not set(void) & set(v.required):
+        return Fitness(r, "computable", (), _hints(p, held, companions) or "All that it reads is there.")
+    joined = [n for n in r.needs if not _shows(n, held) and companions.get(n) is None]
+    if joined:
+        needs = " and ".join(COMPANIONS[n] for n in joined)
+        return Fitness(r, "needs companion", tuple(joined), f"Needs {needs}.")
+    if void:
+        return Fitness(r, "needs column", tuple(void), " ".join(_absent(c, held) for c in void))
+    return Fitness(r, "no such charges", (), f"{v.empty[:1].upper()}{v.empty[1:] or 'No charges'}.")
 
 
-def _asked(v: Variant) -> list[str]:
-    """Columns that must hold something: all but those where null is an ordinary answer."""
-    may = ORDINARY_NULLS | OPTIONAL | (set() if "CommitmentDiscountStatus" not in v.columns else set())
-    commitment = [c for c in v.columns if c == "CommitmentDiscountStatus" and _about_commitments(v)]
-    return [c for c in v.columns if c not in may or c in v.required] + commitment
+def _shows(companion: str, held: Held) -> bool:
+    """Whether a companion that is joined to the charges has left a trace there."""
+    return any(n.get(c, 0) for n in held.values() for c in JOINED_BY.get(companion, ()))
 
 
-# Columns a measure reads where they are there: another one or a default stands in.
-OPTIONAL = {
-    "CommitmentDiscountQuantity",
-    "CommitmentDiscountUnit",
-    "PricingCategory",
-    "ResourceId",
-    "SkuMeter",
-    "ChargeDescription",
-    "ServiceSubcategory",
-    "SubAccountId",
-    "RegionId",
-    "x_KitPublisherName",
-    "x_KitOwner",
-    "x_KitDepartment",
-    "x_KitShared",
-    "x_KitEligible",
-}
-
-
-def _about_commitments(v: Variant) -> bool:
-    return v.function.startswith("helpers.measures.commitments:") and not v.required
-
-
-def _lacks(companion: str, held: Held, companions: dict[str, Any]) -> str:
-    """A sentence where a companion that the KPI is built on does not show in the charges."""
-    columns = JOINED_BY.get(companion, ())
-    if companions.get(companion) is not None or any(
-        counts.get(c, 0) for counts in held.values() for c in columns
-    ):
-        return ""
-    return f"Sharper with {COMPANIONS[companion]}."
+def _hints(p: Plan, held: Held, companions: dict[str, Any]) -> str:
+    """What would make a computable KPI better: rules that stand in, sources that lack a column others have."""
+    sharper = [COMPANIONS[n] for n in p.record.needs if not _shows(n, held) and companions.get(n) is None]
+    said = [f"Sharper with {' and '.join(sharper)}."] if sharper else []
+    asked = [
+        c for c in p.variant.columns if c not in ORDINARY_NULLS and any(n.get(c, 0) for n in held.values())
+    ]
+    for (source, version), counts in sorted(held.items(), key=str):
+        lacking = [c for c in asked if not counts.get(c, 0)]
+        if lacking:
+            said.append(f"{source} (FOCUS {version}) has no {', '.join(lacking)}.")
+    return " ".join(said)
 
 
 def _absent(column: str, held: Held) -> str:
     """Which source and version lacks a column, and from which version FOCUS has it."""
-    known = focus.all_columns().get(column)
+    known_column = focus.all_columns().get(column)
     versions = sorted({version for _, version in held if version})
-    if known and versions and all(v < known.since for v in versions):
-        return f"{column} is absent in FOCUS {', '.join(versions)}; it comes with {known.since}."
+    if known_column and versions and all(v < known_column.since for v in versions):
+        return f"{column} is absent in FOCUS {', '.join(versions)}; it comes with {known_column.since}."
+    kit = {**focus.STORED_KIT_COLUMNS, **focus.JOINED_KIT_COLUMNS}
+    meaning = f" ({kit[column][1]})" if column in kit else ""
     sources = sorted({source for source, _ in held if source})
     where = f" of {', '.join(sources)}" if sources else ""
-    return f"{column} is null in every charge{where}."
-
-
-def _partial(v: Variant, held: Held) -> str:
-    """Where a part of the sources lacks a column that others have."""
-    parts = []
-    for (source, version), counts in sorted(held.items(), key=str):
-        lacking = [c for c in _asked(v) if not counts.get(c, 0)]
-        if lacking:
-            parts.append(f"{source} {version} lacks {', '.join(lacking)}")
-    return f"In part only: {'; '.join(parts)}." if parts else ""
+    return f"{column}{meaning} is null in every charge{where}."

@@ -150,6 +150,10 @@ class Record:
         What readers or tools get wrong.
     split : tuple of str
         Dimensions it is also given by.
+    shown_as : str
+        ``factor`` for a ratio that people read as ``1.5 ×``; else empty.
+    short : str
+        Name for a small space; `name` where none is given.
     variants : tuple of Variant
     """
 
@@ -166,6 +170,7 @@ class Record:
     trap: str
     split: tuple[str, ...]
     shown_as: str
+    short: str
     variants: tuple[Variant, ...]
 
     @property
@@ -177,8 +182,8 @@ class Record:
 @cache
 def records() -> tuple[Record, ...]:
     """All KPIs, in the file's order: the Foundation's by number, then ours."""
-    with resources.files(__package__).joinpath("kpis.yaml").open(encoding="utf-8") as file:
-        return tuple(_record(r) for r in yaml.load(file, Loader=LOADER))  # noqa: S506 (a safe loader)
+    with resources.files("helpers.catalog").joinpath("kpis.yaml").open(encoding="utf-8") as file:
+        return tuple(_record(r) for r in yaml.load(file, Loader=LOADER))
 
 
 def record(id: str) -> Record:
@@ -242,6 +247,7 @@ def _record(raw: dict[str, Any]) -> Record:
         raw.get("trap", ""),
         tuple(raw.get("split", [])),
         raw.get("shown_as", ""),
+        raw.get("short", raw["name"]),
         tuple(_variant(raw, v) for v in variants),
     )
 
@@ -261,7 +267,7 @@ def _variant(raw: dict[str, Any], own: dict[str, Any]) -> Variant:
         own.get("usage", {}),
         own.get("only", ""),
         own.get("derived", ""),
-        tuple(raw["columns"]),
+        tuple(own.get("columns", raw["columns"])),
         tuple(own.get("required", raw.get("required", []))),
         own.get("formula", raw["formula"]),
         own.get("unit", raw["unit"]),

@@ -25,7 +25,7 @@ from helpers.catalog import notebooks, words
 from helpers.catalog.responsibilities import responsibilities
 from helpers.catalog.results import KpiResult
 from helpers.terms.errors import BadInput, UsageError
-from helpers.terms.money import CONTEXT, plain
+from helpers.terms.money import CONTEXT, plain, shown
 from helpers.terms.period import Month
 
 HEADINGS = ("Question", "Before you start", "Read the numbers", "Decide", "Act and record", "Sources")
@@ -189,10 +189,15 @@ class Playbook:
         >>> playbook("practitioner_kpis").decide(kpis, as_of=date(2026, 10, 5))  # doctest: +SKIP
         """
         held = [k for k in kpis if currency is None or k.currency in (currency, None)]
+        whole = [k for _, found in _scopes(held, "") for k in found.values()]
+        aims = {
+            **self.targets,
+            **{k.key: k.target for k in whole if k.target is not None},
+        }  # a company's own win
         actions = []
         for d in self.decisions:
             for scope, found in _scopes(held, d.each):
-                action = _fire(d, found, scope, as_of, currency, self.targets, extra or {})
+                action = _fire(d, found, scope, as_of, currency, aims, extra or {})
                 if action:
                     actions.append(action)
         actions.sort(key=lambda a: (a.value is None, -(a.value or 0), a.id))
@@ -290,8 +295,7 @@ def _fire(
     for test in d.tests:
         value, threshold = _value(test.kpi, found, extra), test.value
         if threshold is None:
-            k = found.get(test.kpi)
-            threshold = k.target if k is not None and k.target is not None else targets.get(test.kpi)
+            threshold = targets.get(test.kpi)
         if value is None or threshold is None or not OPERATORS[test.op](value, threshold):
             return None
         thresholds.append((value, threshold))
@@ -363,6 +367,8 @@ def _amount(
         amount = CONTEXT.multiply(amount, value)
     if worth.factor is not None:
         amount = CONTEXT.multiply(amount, worth.factor)
+    if worth.times or worth.factor is not None:
+        amount = Decimal(shown(amount))  # an estimate needs no fifty digits
     return max(amount, Decimal(0))
 
 
@@ -377,7 +383,7 @@ def _read(file: Path, changed: int) -> Playbook:
     if not front:
         raise where.wrong("no front matter", "YAML between two lines of ---", "begin the page with it", row=1)
     try:
-        raw = yaml.load(front[1], Loader=catalog.LOADER)  # noqa: S506 (a safe loader)
+        raw = yaml.load(front[1], Loader=catalog.LOADER)
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         raise where.wrong(

@@ -17,5 +17,5 @@ def responsibilities() -> dict[str, dict[str, str]]:
     >>> sorted(responsibilities()["practitioner"])[0]
     'cost_strategy'
     """
-    with resources.files(__package__).joinpath("responsibilities.yaml").open(encoding="utf-8") as file:
+    with resources.files("helpers.catalog").joinpath("responsibilities.yaml").open(encoding="utf-8") as file:
         return yaml.safe_load(file)

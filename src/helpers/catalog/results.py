@@ -129,7 +129,7 @@ class KpiResult:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """One variant to be taken over one table: its measure, or why there is none."""
 
     record: Record
@@ -216,12 +216,12 @@ class _Run:
     def whole(self, window: Table, records: Iterable[Record], open_days: int | None) -> list[KpiResult]:
         """Every variant for all charges, with history."""
         plans = [
-            self.plan(window, r, v, [PERIOD])
+            planned(r, v, window, [PERIOD], self.days, self.given)
             for r in records
             for v in r.variants
             if not v.only and not v.derived
         ]
-        taken, present = _take(plans, window, [PERIOD])
+        taken, present = take(plans, window, [PERIOD])
         for n, plan in enumerate(plans):
             if "invoices" in plan.variant.takes and plan.measure is not None:
                 taken[n] = self.invoiced(window, plan)
@@ -250,7 +250,7 @@ class _Run:
         column = DIMENSIONS["provider"]
         by = [PERIOD, column]
         plans = [
-            self.plan(recent, r, v, by)
+            planned(r, v, recent, by, self.days, self.given)
             for r in records
             if "provider" in r.split
             for v in r.variants
@@ -258,7 +258,7 @@ class _Run:
         ]
         plans = [p for p in plans if p.measure is not None]
         results = []
-        taken, present = _take(plans, recent, by)
+        taken, present = take(plans, recent, by)
         names = sorted({(p, c, name) for t in taken for (p, c, name) in t if p == str(self.which)}, key=str)
         for n, plan in enumerate(plans):
             for _, money, name in names:
@@ -273,47 +273,26 @@ class _Run:
                 results.append(self.result(plan, values, scope, money, None))
         return results
 
-    def plan(self, charges: Table, r: Record, v: Variant, by: Sequence[str]) -> _Plan:
-        """The variant's measure over these charges, or why there is none."""
-        missing = [c for c in v.columns if c not in charges.columns]
-        if missing:
-            return _Plan(r, v, reason=f"the charges have no column {', '.join(missing)}")
-        for name in v.needs:
-            table = self.given.get(name)
-            if table is None:
-                return _Plan(r, v, reason=f"needs {catalog.COMPANIONS[name]}")
-            absent = [c for c in catalog.COMPANION_COLUMNS.get(name, ()) if c not in table.columns]
-            if absent:
-                return _Plan(r, v, reason=f"the table {name} has no column {', '.join(absent)}")
-        inputs = self.given | {"charges": charges}
-        own = {"by": list(by), "days": self.days}
-        arguments = dict(v.arguments) | {name: own[name] for name in v.takes if name in own}
-        if v.usage:
-            from helpers.measures.savings import Scope
-
-            arguments["scope"] = Scope(**v.usage)
-        measure = catalog.function(v)(*(inputs[t] for t in v.takes if t not in own), **arguments)
-        return _Plan(r, v, measure)
-
-    def invoiced(self, window: Table, plan: _Plan) -> Taken:
+    def invoiced(self, window: Table, plan: Plan) -> Taken:
         """A measure against invoices, month by month: each month only with its own invoices."""
         invoices, make = self.given["invoices"], catalog.function(plan.variant)
         months = [str(self.which.plus(-n)) for n in range(self.history) if self.history]
         months = [m for m in months if (invoices["period"] == m).any()]
         plans = [
-            _Plan(plan.record, plan.variant, make(window, invoices[invoices["period"] == m])) for m in months
+            Plan(plan.record, plan.variant, make(window, invoices[invoices["period"] == m])) for m in months
         ]
         found: Taken = {}
-        for m, taken in zip(months, _take(plans, window, [])[0], strict=True):
+        for m, taken in zip(months, take(plans, window, [])[0], strict=True):
             found |= {(m, currency): value for (currency,), value in taken.items()}
         return found
 
-    def found(self, taken: list[Taken]) -> list[str | None]:
+    def found(self, taken: list[Taken]) -> list[Any]:
         """Currencies of the month."""
-        return sorted({c for t in taken for (p, c) in t if p == str(self.which) and c}) or [None]
+        named = sorted({c for t in taken for (p, c) in t if p == str(self.which) and c})
+        return [*named] or [None]
 
     def lacking(
-        self, window: Table, plans: list[_Plan], taken: list[Taken], currencies: Sequence[str | None]
+        self, window: Table, plans: list[Plan], taken: list[Taken], currencies: Sequence[Any]
     ) -> dict[int, str]:
         """Why a KPI without value has none, where a column is null in every charge of the month; one pass."""
         asked = {
@@ -331,7 +310,7 @@ class _Run:
 
     def result(
         self,
-        plan: _Plan,
+        plan: Plan,
         values: Mapping[str, tuple[Decimal, dict[str, Decimal]]],
         scope: Mapping[str, str],
         currency: str | None,
@@ -340,12 +319,14 @@ class _Run:
         r, v = plan.record, plan.variant
         value, sums = values.get(str(self.which), (NAN, {}))
         reason = plan.reason or "; ".join(t for t in (v.empty, lacking) if t) or "no charges"
-        before = _known(values[p][0]) if (p := str(self.which.plus(-1))) in values else None
+        before = known(values[p][0]) if (p := str(self.which.plus(-1))) in values else None
+        if self.days and v.unit in SUMS:
+            before = None  # part of a month beside a whole one is no change
         months = [str(self.which.plus(n + 1 - self.history)) for n in range(self.history)]
-        past = tuple((m, _known(values[m][0]) if m in values else None) for m in months)
+        past = tuple((m, known(values[m][0]) if m in values else None) for m in months)
         without_money = plan.measure is not None and plan.measure.table is None
         return self.finish(
-            r, v, scope, _known(value), reason, None if without_money else currency, before, past, sums
+            r, v, scope, known(value), reason, None if without_money else currency, before, past, sums
         )
 
     def pair(
@@ -363,7 +344,7 @@ class _Run:
             part = change.first_days(window, m, min(open_days, m.days))
             found = evaluate([totals.total(part, "EffectiveCost")])
             by_currency = dict(zip(found[CURRENCY], found["total-effective-cost"], strict=True))
-            both.append(_known(by_currency.get(effective.currency, NAN)))
+            both.append(known(by_currency.get(effective.currency, NAN)))
         return both[0], both[1]
 
     def changed(
@@ -373,7 +354,7 @@ class _Run:
         value, sums = None, {}
         if before is not None and now is not None:
             difference = CONTEXT.subtract(now, before)
-            value = difference if v.unit == "currency" else _known(ratio(difference, before))
+            value = difference if v.unit == "currency" else known(ratio(difference, before))
             sums = {"now": now, "before": before, "difference": difference}
         return self.finish(r, v, self.base, value, v.empty, currency, None, (), sums)
 
@@ -393,7 +374,7 @@ class _Run:
         target = self.targets.get(key) if dict(scope) == self.base else None
         return KpiResult(
             r.id,
-            r.name,
+            r.short,
             v.name,
             dict(scope),
             value,
@@ -418,32 +399,63 @@ class _Run:
 
 def definition(r: Record, v: Variant) -> str:
     """The formula in words, and whose it is."""
+    if r.number is None:
+        return f"{v.formula} A KPI of this kit."
     whose = {
-        "foundation": "The FinOps Foundation prints this KPI's formula; these are our words for it.",
-        "ours": "The FinOps Foundation's copy prints no formula; this is our reading of its description.",
-        "kit": "This KPI is the kit's own.",
+        "foundation": "whose formula this puts in our words",
+        "ours": "for which the library's copy prints no formula: this is our reading of its description",
     }
-    return f"{v.formula} {whose[r.definition]}"
+    return f"{v.formula} FinOps Foundation KPI {r.number}, {r.name}, {whose[r.definition]}."
 
 
-def _take(
-    plans: list[_Plan], charges: Table, by: list[str]
+def planned(
+    r: Record,
+    v: Variant,
+    charges: Table,
+    by: Sequence[str],
+    days: Mapping[str, int],
+    given: Mapping[str, Any],
+) -> Plan:
+    """The variant's measure over these charges and companions, or why there is none."""
+    missing = [c for c in v.columns if c not in charges.columns]
+    if missing:
+        return Plan(r, v, reason=f"the charges have no column {', '.join(missing)}")
+    for name in v.needs:
+        table = given.get(name)
+        if table is None:
+            return Plan(r, v, reason=f"needs {catalog.COMPANIONS[name]}")
+        absent = [c for c in catalog.COMPANION_COLUMNS.get(name, ()) if c not in table.columns]
+        if absent:
+            return Plan(r, v, reason=f"the table {name} has no column {', '.join(absent)}")
+    inputs = dict(given) | {"charges": charges}
+    own = {"by": list(by), "days": days}
+    arguments = dict(v.arguments) | {name: own[name] for name in v.takes if name in own}
+    if v.usage:
+        from helpers.measures.savings import Scope
+
+        arguments["scope"] = Scope(**v.usage)
+    return Plan(r, v, catalog.function(v)(*(inputs[t] for t in v.takes if t not in own), **arguments))
+
+
+def take(
+    plans: list[Plan], charges: Table, by: list[str]
 ) -> tuple[list[Any], dict[tuple, dict[str, Decimal]]]:
     """Values and sums of each plan by (period, currency[, more]), and how many values required columns hold."""
     from helpers.measures import Measure, evaluate
+    from helpers.measures.measure import number
 
     wrapped, alone, columns = [], [], set()
     for n, plan in enumerate(plans):
         m = plan.measure
         if m is None:
             continue
-        take = replace(m, id=f"k{n}", variant="", value=_with_sums(m))
-        (alone if m.table is None else wrapped).append(take)
+        one = replace(m, id=f"k{n}", variant="", value=_with_sums(m))
+        (alone if m.table is None else wrapped).append(one)
         columns |= set(plan.variant.required)
     if by:
         for c in sorted(columns):
             wrapped.append(
-                Measure(f"n:{c}", {"n": charges[c].count()}, lambda s: s["n"] or 0, "charges", charges)
+                Measure(f"n:{c}", {"n": charges[c].count()}, lambda s: number(s["n"]), "charges", charges)
             )
     order = [by[0], CURRENCY, *by[1:]] if by else [CURRENCY]
     taken: list[Any] = [{} for _ in plans]
@@ -461,7 +473,7 @@ def _take(
     return taken, present
 
 
-def _safe(plan: _Plan, value: tuple[Decimal, dict[str, Decimal]], present: Mapping[str, Decimal]):
+def _safe(plan: Plan, value: tuple[Decimal, dict[str, Decimal]], present: Mapping[str, Decimal]):
     """NaN where a required column holds nothing: the number would be wrong, not missing."""
     return (NAN, {}) if any(not present.get(c, 1) for c in plan.variant.required) else value
 
@@ -536,9 +548,9 @@ def _usage(v: Variant) -> dict[str, str]:
     return inside | ({"without": ", ".join(left_out)} if left_out else {})
 
 
-def _known(value: Decimal) -> Decimal | None:
+def known(value: Decimal) -> Decimal | None:
     return None if value is None or value.is_nan() else value
 
 
 def _any(taken: tuple[Decimal, dict] | None) -> bool:
-    return taken is not None and _known(taken[0]) is not None
+    return taken is not None and known(taken[0]) is not None

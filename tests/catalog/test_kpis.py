@@ -1,0 +1,151 @@
+"""The records: complete, unique, bound to functions, columns and companions that exist."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+
+import ibis
+import ibis.expr.operations as ops
+import pandas as pd
+import pytest
+
+from helpers import measures
+from helpers.catalog import kpis, responsibilities
+from helpers.catalog.results import planned
+from helpers.terms.errors import UsageError
+from helpers.terms.focus import JOINED_KIT_COLUMNS, STORED_KIT_COLUMNS, columns
+
+LIBRARY = [r for r in kpis.records() if r.number]
+FULL = [r for r in kpis.records() if r.notebook]
+VARIANTS = [(r, v) for r in FULL for v in r.variants]
+MEASURED = [(r, v) for r, v in VARIANTS if v.function]
+PRACTITIONER = {
+    6,
+    15,
+    21,
+    28,
+    34,
+    54,
+    58,
+    60,
+    2,
+    25,
+    33,
+    45,
+    48,
+    59,
+    62,
+    63,
+    66,
+    86,
+    7,
+    17,
+    20,
+    22,
+    64,
+    76,
+    81,
+}
+OURS = {
+    "total-billed-cost",
+    "total-effective-cost",
+    "total-contracted-cost",
+    "total-list-cost",
+    "concentration",
+    "spot-share",
+    "refunds-and-credits",
+    "cost-without-list-price",
+    "change",
+    "negotiated-savings-rate",
+}
+COMPANIONS = {
+    "deliveries": pd.DataFrame({"id": [], "delivered": []}),
+    "sources": pd.DataFrame({"source": [], "loaded": []}),
+    "invoices": pd.DataFrame({"issuer": [], "period": [], "currency": [], "total": []}),
+    "contracts": pd.DataFrame(
+        {"ContractCommitmentId": [], "ContractCommitmentQuantity": [], "ContractCommitmentUnit": []}
+    ),
+}
+
+
+def named(pairs):
+    return [f"{r.id}:{v.name}{'|' + v.only if v.only else ''}" for r, v in pairs]
+
+
+def test_all_88_of_the_library_are_there_once():
+    assert [r.number for r in LIBRARY] == list(range(1, 89))
+    assert [k for k, n in Counter(r.id for r in kpis.records()).items() if n > 1] == []
+    assert [r.id for r in LIBRARY] == sorted(r.id for r in LIBRARY)  # the library's order is alphabetical
+    assert Counter(r.definition for r in LIBRARY) == {"foundation": 44, "ours": 44}
+    assert all(r.link == f"https://www.finops.org/kpi/{r.id}/" for r in LIBRARY)
+    assert {r.id for r in kpis.records() if not r.number} == OURS
+
+
+def test_full_records_are_those_of_the_practitioner():
+    assert {r.number for r in FULL if r.number} == PRACTITIONER
+    assert {r.notebook for r in FULL} == {"practitioner_kpis"}
+
+
+@pytest.mark.parametrize("r", kpis.records(), ids=lambda r: r.id)
+def test_record_speaks_of_things_that_exist(r):
+    assert r.persona in responsibilities()
+    assert r.capability
+    assert set(r.needs) <= set(kpis.COMPANIONS)
+    assert r.direction in kpis.DIRECTIONS
+    assert bool(r.variants) == bool(r.notebook)
+    if not r.notebook:
+        assert r.needs, "a KPI of a later notebook says what it waits for"
+    if r.benchmark:
+        assert r.benchmark.source
+        assert r.benchmark.values
+
+
+@pytest.mark.parametrize(("r", "v"), VARIANTS, ids=named(VARIANTS))
+def test_variant_reads_columns_that_exist(r, v):
+    known = set(columns()) | set(STORED_KIT_COLUMNS) | set(JOINED_KIT_COLUMNS)
+    assert set(v.columns) <= known
+    assert set(v.required) <= set(v.columns)
+    assert set(v.needs) <= set(kpis.COMPANIONS)
+    assert v.formula.endswith(".")
+    assert "{" not in v.formula
+    assert bool(v.function) != bool(v.derived)
+
+
+@pytest.mark.parametrize(("r", "v"), MEASURED, ids=named(MEASURED))
+def test_record_and_measure_agree(r, v):
+    """Function, arguments, unit and columns of the record are those of the measure that it names."""
+    charges = ibis.table(measures.schema(), name="charges")
+    m = planned(r, v, charges, ["x_KitPeriod"], {}, COMPANIONS).measure
+    assert isinstance(m, measures.Measure)
+    assert m.unit == v.unit
+    if r.number:
+        assert m.id == r.id
+    assert set(v.arguments) <= set(inspect.signature(kpis.function(v)).parameters)
+    if m.table is None:
+        return
+    base = charges.op()
+    read = {
+        f.name
+        for expression in [*m.sums.values(), m.table]
+        for f in expression.op().find(ops.Field)
+        if f.rel == base and not (isinstance(expression, ibis.Table) and expression.op() == base)
+    }
+    read |= {m.along} if m.along and m.table.op() == base else set()
+    assert read - {"BillingCurrency", "x_KitPeriod"} <= set(v.columns), (
+        "the record leaves out a column it reads"
+    )
+
+
+def test_an_unknown_id_names_the_nearest():
+    with pytest.raises(UsageError, match="did you mean concentration"):
+        kpis.record("concentracion")
+    with pytest.raises(UsageError, match="did you mean practitioner_kpis"):
+        kpis.of_notebook("practitioner_kpi")
+
+
+def test_responsibilities_are_11_personas_and_52_entries():
+    known = responsibilities()
+    assert len(known) == 11
+    assert sum(len(duties) for duties in known.values()) == 52
+    assert len({id for duties in known.values() for id in duties}) == 52
