@@ -1,7 +1,7 @@
 """Owners: the columns that are not in the bill, joined to the charges when a store is opened.
 
 Rules are looked up for each distinct ``x_KitAllocationKey``, not for each charge: two million charges had 20,000 keys, and
-finding those took 0.15 s. Without rules and policy nothing is looked up at all. See docs/allocation.md.
+finding them took 0.15 s, less than asking the tags of every charge once. See docs/allocation.md.
 """
 
 from __future__ import annotations
@@ -50,17 +50,20 @@ def joined_view(con: Any, store: Path | str, as_of: date | None = None) -> str:
 def joined_sql(con: Any, companions: Mapping[str, pyarrow.Table | None]) -> str:
     """The same from tables at hand; an absent or empty one is no rule, no policy, no SKU."""
     rules, policy, skus = (_rows(companions.get(name)) for name in COMPANIONS)
-    values, joins, replace = dict(_lone_values()), [], ""
-    if rules or policy:
-        named = any(r["match_on"] == "SubAccountName" for r in rules)
-        spans = _spans([*rules, *policy])
-        _write_keys(con, named)
-        _write_owners(con, rules, policy, spans, named)
-        joins.append(_owner_join(len(spans) > 1, named))
-        values["x_KitTagged"] = "o.tagged"
-        values["x_KitTagPolicyMet"] = "o.met"
-        if rules:
-            values |= {"x_KitOwner": "o.owner", "x_KitDepartment": "o.department", "x_KitShared": "o.shared"}
+    named = any(r["match_on"] == "SubAccountName" for r in rules)
+    spans = _spans([*rules, *policy])
+    key = _key(con)
+    _write_keys(con, key, named)
+    _write_owners(con, rules, policy, spans, named)
+    joins, replace = [_owner_join(key, len(spans) > 1, named)], ""
+    values = {
+        "x_KitOwner": "o.owner",
+        "x_KitDepartment": "o.department" if rules else STAND_IN,
+        "x_KitShared": "o.shared",
+        "x_KitTagged": "o.tagged",
+        "x_KitTagPolicyMet": "o.met",
+        "x_KitEligible": _eligible("false"),
+    }
     if _write_skus(con, skus):
         joins.append(f"LEFT JOIN kit_skus s ON c.ServiceProviderName = s.provider AND {_sku('c')} = s.sku")
         eligible = _eligible("coalesce(s.eligible, false)")
@@ -170,14 +173,23 @@ def _holds(row: Mapping[str, Any], start: datetime) -> bool:
     return (row["valid_from"] or date.min) <= day <= (row["valid_to"] or date.max)
 
 
-def _write_keys(con: Any, named: bool) -> None:
+def _key(con: Any) -> str:
+    """What joins the owners: the key of ingest, or the same hash taken here for charges that came without one."""
+    without = con.execute("SELECT count(*) FROM charges WHERE x_KitAllocationKey IS NULL").fetchone()[0]
+    if not without:
+        return "c.x_KitAllocationKey"
+    looked_at = "c.x_KitSource, c.BillingAccountId, c.SubAccountId, c.ServiceName, c.Tags::VARCHAR"
+    return f"coalesce(c.x_KitAllocationKey, (hash({looked_at}) >> 1)::BIGINT)"
+
+
+def _write_keys(con: Any, key: str, named: bool) -> None:
     """One row for each key (and name, where a rule looks at names: a sub-account can be renamed)."""
-    by_name = ", SubAccountName" if named else ""
+    by_name = ", c.SubAccountName" if named else ""
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE kit_keys AS
-        SELECT x_KitAllocationKey{by_name}, any_value(x_KitSource) AS x_KitSource, any_value(ServiceName) AS ServiceName,
+        SELECT {key} AS key{by_name}, any_value(x_KitSource) AS x_KitSource, any_value(ServiceName) AS ServiceName,
             any_value(BillingAccountId) AS BillingAccountId, any_value(SubAccountId) AS SubAccountId, any_value(Tags) AS Tags
-        FROM charges GROUP BY ALL"""
+        FROM charges c GROUP BY ALL"""
     )
 
 
@@ -238,8 +250,8 @@ def _write_owners(
             SELECT f.n, h.span, h.position FROM kit_facts f JOIN kit_held h USING (match_on)
             WHERE h.value = '*' AND trim(f.value) <> ''
         ), firsts AS (SELECT n, span, min(position) AS position FROM fits GROUP BY ALL)
-        SELECT k.x_KitAllocationKey AS key{", k.SubAccountName AS name" if named else ""}, s.starts, s.ends,
-            r.owner, r.department, r.shared, {_tagged("k.Tags")} AS tagged, CASE s.span {met} END AS met
+        SELECT k.key{", k.SubAccountName AS name" if named else ""}, s.starts, s.ends,
+            r.owner, r.department, r.shared, {_tagged("k.Tags")} AS tagged, CAST(CASE s.span {met} END AS BOOLEAN) AS met
         FROM kit_numbered k CROSS JOIN kit_spans s
         LEFT JOIN firsts USING (n, span) LEFT JOIN kit_rules r USING (position)"""
     )
@@ -249,8 +261,8 @@ def _write_owners(
         con.execute(f"DROP TABLE {name}")
 
 
-def _owner_join(dated: bool, named: bool) -> str:
-    on = ["c.x_KitAllocationKey IS NOT DISTINCT FROM o.key"]
+def _owner_join(key: str, dated: bool, named: bool) -> str:
+    on = [f"{key} = o.key"]
     if named:
         on.append("c.SubAccountName IS NOT DISTINCT FROM o.name")
     if dated:
@@ -277,7 +289,6 @@ def _key_met(row: dict[str, Any]) -> str:
 
 
 def _tagged(tags: str) -> str:
-    # joining the values once is 20 times as fast as a lambda over each of them
     return f"coalesce(trim(array_to_string(map_values({tags}), '')) <> '', false)"
 
 
@@ -286,15 +297,6 @@ def _text(value: str) -> str:
 
 
 # --- what the kit's own tables say ----------------------------------------------------------------------------------
-
-
-def _lone_values() -> dict[str, str]:
-    """Joined columns that one charge alone decides."""
-    return {
-        "x_KitDepartment": STAND_IN,
-        "x_KitTagged": _tagged("c.Tags"),
-        "x_KitEligible": _eligible("false"),
-    }
 
 
 def _eligible(by_sku: str) -> str:
