@@ -19,7 +19,7 @@ def test_shared_measures_compile(engine, companions, every):
     narrow = savings.Scope(spot=False, marketplace=False, support=False, category="Compute", provider="AWS")
     for m in [*every(charges, companions), savings.over_list(charges, narrow)]:
         expression = m.table.aggregate(
-            by=["BillingCurrency", *([m.along] if m.along else [])],
+            by=["BillingCurrency", *m.along],
             **{f"s{n}": e for n, e in enumerate(m.sums.values())},
         )
         text = ibis.to_sql(expression, dialect=engine)

@@ -116,7 +116,7 @@ def consumption(charges: Table, commitments: pd.DataFrame | None = None) -> Meas
             (unit,) = units
             return ratio(number(s["used"].get(unit)), number(s["committed"][unit]))
 
-        return Measure(id, sums, value, "ratio", charges, along="CommitmentDiscountUnit")
+        return Measure(id, sums, value, "ratio", charges, along=("CommitmentDiscountUnit",))
     promised = [
         (i, exact(q), u)
         for i, q, u in zip(
@@ -138,4 +138,4 @@ def consumption(charges: Table, commitments: pd.DataFrame | None = None) -> Meas
         )
 
     sums = {"used": quantity.sum(where=covered)}
-    return Measure(id, sums, against, "ratio", charges, "contract", along="CommitmentDiscountUnit")
+    return Measure(id, sums, against, "ratio", charges, "contract", along=("CommitmentDiscountUnit",))

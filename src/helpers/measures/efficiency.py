@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 
 from helpers.measures import rows, units
 from helpers.measures.measure import CURRENCY, Measure, Sums, Table, number, quotient
-from helpers.terms.money import CONTEXT, ratio
+from helpers.terms.money import CONTEXT, NAN, ratio
 
 GROUP = ("ServiceProviderName", "SubAccountId", "RegionId", "SkuId")
+HOUR = timedelta(hours=1)
 
 
 def auto_scaling(charges: Table, cost: str = "EffectiveCost", by: Sequence[str] = ()) -> Measure:
@@ -26,8 +28,8 @@ def auto_scaling(charges: Table, cost: str = "EffectiveCost", by: Sequence[str] 
 
     Notes
     -----
-    A group is a provider's SKU in a region and sub-account; its peak is its dearest hour. Hours are those of the scope in
-    which anything ran, so a group that scales to zero is compared with itself always on.
+    A group is a provider's SKU in a region and sub-account; its peak is its dearest hour. The hours are those from the
+    scope's first to its last, so a group that scales to zero is compared with itself always on.
     """
     import ibis
 
@@ -35,28 +37,37 @@ def auto_scaling(charges: Table, cost: str = "EffectiveCost", by: Sequence[str] 
     machines = charges.filter(
         rows.ran(charges),
         charges.ServiceCategory == "Compute",
-        charges.ConsumedUnit.lower().isin(sorted(units.HOUR)),
+        charges.ConsumedUnit.lower().isin(units.HOUR),
         hourly,
         charges[cost].notnull(),
     )
     groups = [CURRENCY, *dict.fromkeys((*by, *GROUP))]
     hours = machines.aggregate(by=[*groups, "ChargePeriodStart"], cost=machines[cost].sum())
-    dearest = ibis.row_number().over(group_by=groups, order_by=[ibis.desc("cost"), "ChargePeriodStart"])
-    hours = hours.mutate(peak=dearest == 0)
+    group = hours.aggregate(
+        by=groups,
+        peak=hours.cost.max(),
+        cost=hours.cost.sum(),
+        first=hours.ChargePeriodStart.min(),
+        last=hours.ChargePeriodStart.max(),
+    )
 
     def value(s: Sums) -> Decimal:
-        return ratio(CONTEXT.multiply(number(s["peak"]), number(s["hours"])), number(s["cost"]))
+        if s["first"] is None:
+            return NAN
+        span = (s["last"] - s["first"]) // HOUR + 1
+        return ratio(CONTEXT.multiply(number(s["peak"]), Decimal(span)), number(s["cost"]))
 
     return Measure(
         "auto-scaling-efficiency-rate",
         {
-            "peak": hours.cost.sum(where=hours.peak),
-            "hours": hours.ChargePeriodStart.nunique(),
-            "cost": hours.cost.sum(),
+            "peak": group.peak.sum(),
+            "cost": group.cost.sum(),
+            "first": group.first.min(),
+            "last": group.last.max(),
         },
         value,
         "ratio",
-        hours,
+        group,
         cost.removesuffix("Cost").lower(),
     )
 

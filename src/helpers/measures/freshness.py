@@ -48,7 +48,7 @@ def visibility_delay(charges: Table, deliveries: pd.DataFrame) -> Measure:
         value,
         "days",
         charges,
-        along="x_KitDelivery",
+        along=("x_KitDelivery",),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.terms.errors import UsageError
 from helpers.terms.focus import JOINED_KIT_COLUMNS, STORED_KIT_COLUMNS, columns
-from helpers.terms.money import NAN, ratio
+from helpers.terms.money import CONTEXT, NAN, ratio
 from helpers.terms.period import Month
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ class Measure:
         The charges, or a table at another grain made from them. None for what does not come from charges.
     variant : str
         Which of several published forms.
-    along : str
-        A column whose values the sums are multiplied with or ranked by, which engines cannot do exactly: `value`
-        then finds under each name a dict of that column's value -> sum.
+    along : tuple of str
+        Columns whose values the sums are multiplied with, ranked or chosen by, which engines cannot do exactly: `value`
+        then finds under each name a dict of those columns' values -> sum (of the value itself for one column).
     """
 
     id: str
@@ -55,7 +55,7 @@ class Measure:
     unit: str
     table: Table | None = field(default=None, repr=False)
     variant: str = ""
-    along: str = ""
+    along: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -132,17 +132,17 @@ def _check(measures: list[Measure], by: list[str]) -> None:
 
 
 def _by_table(measures: list[Measure]) -> list[list[Measure]]:
-    """Measures that one aggregate can take: the same table, structurally, and the same extra grouping."""
+    """Measures that one aggregate can take: the same table, structurally; those along columns by themselves."""
     shared: dict[Any, list[Measure]] = {}
     for m in measures:
         if m.table is not None:
-            shared.setdefault((m.table.op(), m.along), []).append(m)
+            shared.setdefault((m.table.op(), bool(m.along)), []).append(m)
     return list(shared.values())
 
 
 def _aggregate(measures: list[Measure], by: list[str]) -> dict[str, dict[tuple, Sums]]:
-    """Group -> sums, for each measure, of measures that share table and `along`; equal sums are taken once."""
-    table, along = measures[0].table, measures[0].along
+    """Key -> group -> sums, of measures that share a table; equal sums are taken once."""
+    table = measures[0].table
     assert table is not None
     names: dict[Any, str] = {}
     wanted: dict[str, Any] = {}
@@ -151,22 +151,29 @@ def _aggregate(measures: list[Measure], by: list[str]) -> dict[str, dict[tuple, 
             name = names.setdefault(expression.op(), f"s{len(names)}")
             wanted.setdefault(name, expression)
     keys = [*by, CURRENCY]
-    grouped = table.aggregate(by=[*keys, *([along] if along else [])], **wanted)
-    found: dict[str, dict[tuple, Any]] = {m.key: {} for m in measures}
-    for row in grouped.to_pyarrow().to_pylist():
-        group = tuple(row[k] for k in keys)
-        for m in measures:
-            taken = {name: row[names[e.op()]] for name, e in m.sums.items()}
-            if along:
-                parts = found[m.key].setdefault(group, {name: {} for name in m.sums})
-                for name, value in taken.items():
-                    parts[name][row[along]] = value
-            else:
-                found[m.key][group] = taken
-    return found
+    along = dict.fromkeys(c for m in measures for c in m.along)
+    found = table.aggregate(by=list(dict.fromkeys([*keys, *along])), **wanted).to_pyarrow().to_pylist()
+    return {
+        m.key: _taken(m, {name: names[e.op()] for name, e in m.sums.items()}, found, keys) for m in measures
+    }
 
 
-def _nothing(m: Measure) -> Sums:
+def _taken(m: Measure, names: dict[str, str], found: list[dict], keys: list[str]) -> dict[tuple, Sums]:
+    """One measure's sums by group, out of an aggregate that may be finer than the measure."""
+    if not m.along:
+        return {tuple(r[k] for k in keys): {n: r[s] for n, s in names.items()} for r in found}
+    groups: dict[tuple, Sums] = {}
+    joins = {n: {"Min": min, "Max": max}.get(type(e.op()).__name__, CONTEXT.add) for n, e in m.sums.items()}
+    for r in found:
+        parts = groups.setdefault(tuple(r[k] for k in keys), _nothing(m))
+        at = r[m.along[0]] if len(m.along) == 1 else tuple(r[c] for c in m.along)
+        for n, s in names.items():
+            held, more = parts[n].get(at), r[s]
+            parts[n][at] = more if held is None else held if more is None else joins[n](held, more)
+    return groups
+
+
+def _nothing(m: Measure) -> dict[str, Any]:
     return {name: {} if m.along else None for name in m.sums}
 
 

@@ -90,7 +90,7 @@ def concentration(
         "ratio",
         charges,
         f"top-{top}-{dimension}",
-        along=dimension,
+        along=(dimension,),
     )
 
 

@@ -12,7 +12,7 @@ from helpers.measures.measure import Condition, Measure, Sums, Table, number
 from helpers.terms.money import CONTEXT, NAN, ratio
 from helpers.terms.money import total as add
 
-UNIT = "ConsumedUnit"
+UNIT = ("ConsumedUnit",)
 AI = "AI and Machine Learning"
 
 
@@ -111,25 +111,19 @@ def per_core_month(charges: Table) -> Measure:
 
 def _cores(charges: Table, id: str, with_unused: bool, hours: int) -> Measure:
     compute = charges.ServiceCategory == "Compute"
-    machines = rows.ran(charges) & compute & charges.ConsumedUnit.lower().isin(sorted(units.HOUR))
-    sums = {
-        "cost": charges.EffectiveCost.sum(where=machines & charges.x_KitCores.notnull()),
-        "hours": charges.ConsumedQuantity.sum(where=machines),
-    }
+    sums = _sums(charges, rows.ran(charges) & compute & charges.x_KitCores.notnull())
     if with_unused:
         sums["unused"] = charges.EffectiveCost.sum(where=rows.unused(charges) & compute)
 
     def value(s: Sums) -> Decimal:
-        core_hours = add(
-            CONTEXT.multiply(Decimal(cores), number(ran))
-            for cores, ran in s["hours"].items()
-            if cores is not None
-        )
-        cost = add(number(c) for name in ("cost", "unused") for c in s.get(name, {}).values())
+        machines = [at for at in s["quantity"] if at[0] is not None and (at[1] or "").lower() in units.HOUR]
+        core_hours = add(CONTEXT.multiply(at[0], number(s["quantity"][at])) for at in machines)
+        cost = add(number(s["cost"][at]) for at in machines)
+        cost = add([cost, *(number(c) for c in s.get("unused", {}).values())])
         return CONTEXT.multiply(ratio(cost, core_hours), Decimal(hours))
 
     per = "currency/core-hour" if hours == 1 else "currency/core-month"
-    return Measure(id, sums, value, per, charges, along="x_KitCores")
+    return Measure(id, sums, value, per, charges, along=("x_KitCores", *UNIT))
 
 
 def _direction(charges: Table, direction: str) -> Condition:

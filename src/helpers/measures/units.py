@@ -45,7 +45,7 @@ INFERENCE = _many(
     "inference", "inferences", "invocation", "invocations", "inference request", "inference requests"
 )
 TOKEN = _many("token", "tokens")
-HOUR = _many("hour", "hours", "hrs", "instance-hour", "instance-hours", "vm-hour", "vm-hours")
+HOUR = ("hour", "hours", "hrs", "instance-hours", "vm-hours")  # a machine ran: names only, no multiples
 
 
 def amount(by_unit: Mapping[str | None, Any], family: Mapping[str, Decimal]) -> Decimal:

@@ -195,7 +195,7 @@ WITH hourly AS (SELECT ServiceProviderName, SubAccountId, RegionId, SkuId, Charg
                   AND ChargePeriodEnd - ChargePeriodStart = INTERVAL 1 HOUR
                 GROUP BY ALL),
      peaks AS (SELECT max(cost) AS peak FROM hourly GROUP BY ServiceProviderName, SubAccountId, RegionId, SkuId)
-SELECT (SELECT sum(peak) FROM peaks) * (SELECT count(DISTINCT hour) FROM hourly) AS num, sum(cost) AS den FROM hourly;
+SELECT (SELECT sum(peak) FROM peaks) * (SELECT date_diff('hour', min(hour), max(hour)) + 1 FROM hourly) AS num, sum(cost) AS den FROM hourly;
 
 -- auto-scaling-efficiency-rate:list
 WITH hourly AS (SELECT ServiceProviderName, SubAccountId, RegionId, SkuId, ChargePeriodStart AS hour,
@@ -206,7 +206,7 @@ WITH hourly AS (SELECT ServiceProviderName, SubAccountId, RegionId, SkuId, Charg
                   AND ChargePeriodEnd - ChargePeriodStart = INTERVAL 1 HOUR AND ListCost IS NOT NULL
                 GROUP BY ALL),
      peaks AS (SELECT max(cost) AS peak FROM hourly GROUP BY ServiceProviderName, SubAccountId, RegionId, SkuId)
-SELECT (SELECT sum(peak) FROM peaks) * (SELECT count(DISTINCT hour) FROM hourly) AS num, sum(cost) AS den FROM hourly;
+SELECT (SELECT sum(peak) FROM peaks) * (SELECT date_diff('hour', min(hour), max(hour)) + 1 FROM hourly) AS num, sum(cost) AS den FROM hourly;
 
 -- percentage-of-legacy-resource
 SELECT sum(CASE WHEN x_KitLegacy THEN EffectiveCost ELSE 0 END) AS num, sum(EffectiveCost) AS den FROM charges
