@@ -98,9 +98,9 @@ def bridge(
     end = Decimal(about["total"] if end is None else end)
     currency = currency or str(about.get("currency", ""))
     days = int(about.get("days", 0) or 0)
-    first = start_label or _month_name(about.get("previous"), "before")
-    last = end_label or _month_name(about.get("month"), "after")
-    causes = [(str(c), Decimal(a)) for c, a in zip(frame["cause"], frame["amount"], strict=True)]
+    first = plain(start_label or _month_name(about.get("previous"), "before"))
+    last = plain(end_label or _month_name(about.get("month"), "after"))
+    causes = [(plain(c), Decimal(a)) for c, a in zip(frame["cause"], frame["amount"], strict=True)]
     at = sentences.places([start, end])
     footed = foot([start, *(a for _, a in causes)], at)
     shown = [(c, exact, r) for (c, exact), r in zip(causes, footed[1:], strict=True) if exact]
@@ -359,14 +359,16 @@ def _draw_trend(width, pairs, show, open, cut) -> theme.Canvas:
             canvas.text(
                 x, y(value) - 14, show(value), align="center", bold=last, color="ink" if last else "quiet"
             )
-    every = max(1, -(-44 // max(int(step), 1)))
+    full = theme.width_of("Sep 25") + 8
+    every = max(1, -int(-full // step)) if step else 1
     for i, (month, value) in enumerate(pairs):
         if (len(pairs) - 1 - i) % every == 0:
             m = Month.parse(month)
-            label = f"{m.name[:3]} {m.year % 100:02d}" if every > 1 or step >= 52 else m.name[:3]
-            canvas.text(edge + i * step, height - 12, label, align="center", color="quiet", size=12)
+            label = f"{m.name[:3]} {m.year % 100:02d}"
+            x = min(max(edge + i * step, full / 2), width - full / 2)
+            canvas.text(x, height - 12, label, align="center", color="quiet")
         if value is None:
-            canvas.text(edge + i * step, height - bottom - 9, "?", align="center", color="quiet", size=12)
+            canvas.text(edge + i * step, height - bottom - 9, "?", align="center", color="quiet")
     return canvas
 
 

@@ -40,7 +40,7 @@ PHONE_PAGE = (
     860  # widest viewport [CSS px] that gets the phone's drawing: below it the wide one's text is under 11 px
 )
 FONT = 13  # [CSS px]; never below 11
-RC = {
+RC: Any = {
     "svg.fonttype": "path",  # no font is needed to read it
     "svg.hashsalt": "finops",
     "text.parse_math": False,  # a $ in a name is a $
@@ -109,7 +109,7 @@ class Canvas:
         held = io.StringIO()
         with rc_context(RC), warnings.catch_warnings():
             warnings.filterwarnings(
-                "ignore", "Glyph .* missing"
+                "ignore", "(?s)Glyph .* missing"
             )  # drawn as a box; the text beside it has the name
             self.figure.savefig(
                 held, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
@@ -127,7 +127,7 @@ def width_of(value: str, size: float = FONT, bold: bool = False) -> float:
 
     font = FontProperties(family=RC["font.family"], size=size, weight="bold" if bold else "normal")
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
+        warnings.filterwarnings("ignore", "(?s)Glyph .* missing")
         return float(text_to_path.get_text_width_height_descent(value, font, ismath=False)[0])
 
 
