@@ -435,13 +435,15 @@ class _Where:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.lines: list[str] = []
+        self.start = 0  # where the entry being read begins
 
     def wrong(self, found: str, needed: str, remedy: str, row: int | None = None, key: str = "") -> BadInput:
         return BadInput(found, needed, remedy, file=str(self.file), row=row, column=key or None)
 
     def line(self, text: object) -> int | None:
-        """Line that first holds a text, for the message."""
-        return next((n for n, line in enumerate(self.lines, 1) if str(text) in line), None)
+        """Line that holds a text, for the message: from the entry being read on, else from the top."""
+        rows = range(len(self.lines))
+        return next((n + 1 for n in (*rows[self.start :], *rows) if str(text) in self.lines[n]), None)
 
     def mapping(
         self, raw: Any, key: str, must: Mapping[str, type], may: Mapping[str, type] | None = None
@@ -451,12 +453,16 @@ class _Where:
             raise self.wrong(
                 f"{raw!r}", f"names and values: {', '.join(must)}", "see docs/add-a-playbook.md", key=key
             )
+        for name in ("id", "kpi"):
+            if name in raw and name in must and key.split(",")[0] in ("targets", "decisions"):
+                begin = re.compile(rf"{name}: {re.escape(str(raw[name]))}(?![\w-])")
+                self.start = next((n for n, line in enumerate(self.lines) if begin.search(line)), 0)
+                break
         for name in raw:
             self.one_of(name, [*must, *may], key)
         for name, kind in must.items():
             if name not in raw:
-                row = self.line(raw["id"]) if "id" in raw else None
-                raise self.wrong(f"no {name}", f"{name} ({kind.__name__})", "add it", row, key)
+                raise self.wrong(f"no {name}", f"{name} ({kind.__name__})", "add it", self.start + 1, key)
         for name, value in raw.items():
             kind = (dict(must) | dict(may))[name]
             if not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or value == "":
@@ -464,7 +470,7 @@ class _Where:
                     f"{name}: {value!r}",
                     f"{name} ({kind.__name__})",
                     "correct it",
-                    self.line(f"{name}:"),
+                    self.line(f"{name}: {value}") or self.line(f"{name}:"),
                     f"{key}, {name}",
                 )
         return raw
@@ -526,11 +532,11 @@ def _target(where: _Where, raw: Any) -> tuple[str, Decimal]:
 
 
 def _decision(where: _Where, raw: Any, targets: Mapping[str, Decimal], duties: Sequence[str]) -> Decision:
-    d = where.mapping(raw, "decisions", DECISION, DECISION_MAY)
-    key = f"decisions, {d['id']}"
+    key = f"decisions, {raw['id']}" if isinstance(raw, dict) and "id" in raw else "decisions"
+    d = where.mapping(raw, key, DECISION, DECISION_MAY)
     tests = [_test(where, d["kpi"], d.get("variant", ""), d["when"], key)]
     for more in d.get("and", []):
-        m = where.mapping(more, f"{key}, and", {"kpi": str, "when": dict}, {"variant": str})
+        m = where.mapping(more, f"in {key}, and", {"kpi": str, "when": dict}, {"variant": str})
         tests.append(_test(where, m["kpi"], m.get("variant", ""), m["when"], key))
     for text in (d["title"], d["do"]):
         _template(where, text, key)
@@ -556,7 +562,7 @@ def _decision(where: _Where, raw: Any, targets: Mapping[str, Decimal], duties: S
 
 
 def _test(where: _Where, kpi: str, variant: str, when: Any, key: str) -> Test:
-    where.mapping(when, f"{key}, when", {"op": str, "value": object})
+    where.mapping(when, f"in {key}, when", {"op": str, "value": object})
     where.one_of(when["op"], OPERATORS, f"{key}, when, op")
     name = f"change:{variant}" if _is_cause(kpi, variant) else where.kpi(kpi, variant, f"{key}, kpi")
     value = None if when["value"] == "target" else where.number(when["value"], f"{key}, when, value")
@@ -573,7 +579,7 @@ def _is_cause(kpi: str, variant: str) -> bool:
 def _worth(where: _Where, raw: Any, key: str) -> Worth:
     w = where.mapping(
         raw,
-        f"{key}, value_from",
+        f"in {key}, value_from",
         {"kpi": str},
         {"variant": str, "sum": str, "less": str, "times": str, "factor": object},
     )
