@@ -131,7 +131,7 @@ def test_record_and_measure_agree(r, v):
         for f in expression.op().find(ops.Field)
         if f.rel == base and not (isinstance(expression, ibis.Table) and expression.op() == base)
     }
-    read |= {m.along} if m.along and m.table.op() == base else set()
+    read |= set(m.along) if m.table.op() == base else set()
     assert read - {"BillingCurrency", "x_KitPeriod"} <= set(v.columns), (
         "the record leaves out a column it reads"
     )
