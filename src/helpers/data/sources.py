@@ -1,0 +1,709 @@
+"""Files in: find what a delivery consists of, and stage it as typed Parquet, one slice an account and billing month.
+
+`find` only looks (names, headers, manifests); `stage` reads everything, checks it, raises it to FOCUS 1.4 and counts it
+twice. Money is exact: see `versions`. What cannot be taken is refused with its place: see `explain`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from helpers.data import companions, explain, foreign, manifests, opening, versions
+from helpers.data.charges import engine, listed, text
+from helpers.data.delivery import SourceFile, Staged, StagedSlice, Totals
+from helpers.data.layout import stored_columns
+from helpers.data.opening import Given, Landed, header
+from helpers.terms.errors import BadInput, KitError, NotReconciled, UsageError
+from helpers.terms.focus import COSTS
+from helpers.terms.money import CONTEXT
+from helpers.terms.period import Month
+
+__all__ = ["Delivery", "Given", "Progress", "find", "header", "stage"]
+
+Progress = Callable[[int, int, int], None]  # bytes done, bytes in all, rows so far
+MEMORY = "1GB"
+ROWS_A_PART = 122_880  # a row group; what a thread holds of each open slice
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one ingest would read.
+
+    Attributes
+    ----------
+    source : str
+        Name of the export.
+    delivered : date
+    files : tuple of Given
+        FOCUS files.
+    declared : tuple of str
+        Billing months that it says it is whole for.
+    companions : tuple of (str, Given)
+        Companion tables found among the files: name of the table, file.
+    expected : dict
+        Index of a file in `files` -> what a manifest says of it.
+    rows : int or None
+        Charges in all files, as manifests say.
+    version : str or None
+        FOCUS version, as a manifest says.
+    notes : tuple of str
+    """
+
+    source: str
+    delivered: date
+    files: tuple[Given, ...]
+    declared: tuple[str, ...] = ()
+    companions: tuple[tuple[str, Given], ...] = ()
+    expected: tuple[tuple[int, manifests.Listed], ...] = ()
+    rows: int | None = None
+    version: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+# --- find ---------------------------------------------------------------------------------------------------------
+
+
+def find(
+    paths: Iterable[Path | str] | Path | str,
+    *,
+    source: str | None = None,
+    periods: Iterable[str] = (),
+    today: date,
+) -> Delivery:
+    """What the paths hold: FOCUS files, companion tables, and what manifests say of them.
+
+    Parameters
+    ----------
+    paths : path or iterable of paths
+        Files, folders, globs, archives, URLs.
+    source : str, optional
+        Name of the export; from the manifest, else the first file's folder.
+    periods : iterable of str
+        Billing months the delivery is whole for, besides those that manifests and folders say.
+    today : date
+        The day of ingest, for a delivery that does not say its own.
+
+    Returns
+    -------
+    Delivery
+
+    Raises
+    ------
+    BadInput
+        A path that is not there, a file that is neither FOCUS nor a companion table, a manifest that is not met.
+
+    Examples
+    --------
+    >>> find("exports/2026-09", today=date(2026, 10, 5)).source  # doctest: +SKIP
+    'exports'
+    """
+    given = opening.expand([paths] if isinstance(paths, str | Path) else paths)
+    lists = [manifests.read(g) for g in [*given, *_aws_metadata(given)] if manifests.is_manifest(g)]
+    data = [g for g in given if not manifests.is_manifest(g)]
+    data += _listed_beside(given, lists, data)
+    files, tables = [], []
+    for one in data:
+        names = header(one)
+        if table := companions.recognise(names) if names else None:
+            tables.append((table, one))
+            continue
+        if len(versions.focus_names(names)) < 4:
+            raise _foreign(one, names)
+        files.append(one)
+    expected = _expected(lists, files)
+    said = sorted({m.source for m in lists if m.source})
+    if source is None and len(said) > 1:
+        raise BadInput(
+            f"manifests of several exports: {', '.join(said)}",
+            "one export a delivery",
+            "ingest them one by one, or name the source with --as",
+            file=lists[0].name,
+        )
+    declared = {p for m in lists for p in m.periods} | {_month(p) for p in periods}
+    for root in {g.root for g in files if g.url.rstrip("/") != g.root.rstrip("/")}:
+        if root in {str(p) for p in ([paths] if isinstance(paths, str | Path) else paths)}:
+            declared |= set(manifests.folder_months(root))
+    days = [m.delivered for m in lists if m.delivered]
+    rows = [m.rows for m in lists]
+    name = source or (said[0] if said else "") or (_folder(files[0]) if files else "")
+    if not name.strip() or "|" in name:
+        raise UsageError(f"source name {name!r}", "a name without |", "name the source with --as")
+    return Delivery(
+        name,
+        max(days, default=today),
+        tuple(files),
+        tuple(sorted(declared)),
+        tuple(tables),
+        tuple(expected),
+        sum(r for r in rows if r is not None) if rows and None not in rows else None,
+        next((m.version for m in lists if m.version), None),
+    )
+
+
+def _month(text: str) -> str:
+    return str(Month.parse(text))
+
+
+def _foreign(one: Given, names: list[str]) -> BadInput:
+    if len(names) <= 1 and names:
+        for sign, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+            split = names[0].replace('"', "").split(sign)
+            if len(split) > 3:
+                return BadInput(
+                    f"{word} between the values"
+                    + (", which mostly go with decimal commas" if sign == ";" else ""),
+                    "commas between values and points in numbers",
+                    "export the file as the provider writes it, or save it with commas and decimal points",
+                    file=one.name,
+                    row=1,
+                )
+    return foreign.refusal(names, one.name)
+
+
+def _folder(given: Given) -> str:
+    """Name of the folder that holds the export: partitions, runs and months are no names."""
+    place = given.url.split("://", 1)[-1] if given.remote else str(Path(given.url).resolve())
+    parts = [p for p in PurePosixPath(place.replace("\\", "/")).parts[:-1] if p not in ("/", "\\")]
+    idle = re.compile(r"data|[^=]+=.*|[\d-]+|[0-9a-f]{8}-[0-9a-f-]{27}", re.IGNORECASE)
+    return next((p for p in reversed(parts) if not idle.fullmatch(p)), "export")
+
+
+def _aws_metadata(given: list[Given]) -> list[Given]:
+    """Manifests of AWS exports stand in ``metadata/`` beside ``data/``."""
+    found: dict[str, Given] = {}
+    for root in {g.root for g in given}:
+        place = root.replace("\\", "/").rstrip("/") + "/"
+        if not re.search(r"/data/BILLING_PERIOD=[\d-]+/$", place):
+            continue
+        beside = "/metadata/".join(place.rsplit("/data/", 1)).rstrip("/")
+        try:
+            found |= {g.url: g for g in opening.expand([beside]) if manifests.is_manifest(g)}
+        except BadInput:
+            continue  # an export without manifest is taken as it is
+    return list(found.values())
+
+
+def _listed_beside(given: list[Given], lists: list[manifests.Manifest], data: list[Given]) -> list[Given]:
+    """A manifest given alone stands for the files that it lists beside itself."""
+    if data or not lists:
+        return []
+    places = {g.name: g for g in given}
+    found = []
+    for manifest in lists:
+        folder = places[manifest.name].url.rsplit("/", 1)[0] if manifest.name in places else ""
+        for one in manifest.files:
+            path = f"{folder}/{one.path}" if folder else one.path
+            try:
+                found += opening.expand([path])
+            except BadInput as problem:
+                raise _incomplete(manifest.name, f"the file {one.path} is missing") from problem
+    return found
+
+
+def _incomplete(manifest: str, found: str) -> BadInput:
+    return BadInput(
+        f"incomplete: {found}",
+        "what the manifest lists",
+        "wait until the export has finished, or download it again",
+        file=manifest,
+    )
+
+
+def _expected(lists: list[manifests.Manifest], files: list[Given]) -> Iterator[tuple[int, manifests.Listed]]:
+    matched: set[int] = set()
+    out = []
+    for manifest in lists:
+        for one in manifest.files:
+            at = next(
+                (n for n, g in enumerate(files) if n not in matched and _same(one.path, g, manifest)), None
+            )
+            if at is None:
+                raise _incomplete(manifest.name, f"the file {one.path} is missing")
+            matched.add(at)
+            out.append((at, one))
+    if lists and len(matched) < len(files):
+        extra = next(g for n, g in enumerate(files) if n not in matched)
+        raise BadInput(
+            f"a file that the manifest {lists[0].name} does not list",
+            "the files of one run of the export, and no other",
+            "leave it out of the delivery (an earlier run may still lie in the folder)",
+            file=extra.name,
+        )
+    return iter(out)
+
+
+def _same(path: str, given: Given, manifest: manifests.Manifest) -> bool:
+    path = path.replace("\\", "/").split("://", 1)[-1]
+    url = given.url.replace("\\", "/").split("://", 1)[-1]
+    beside = manifest.name.replace("\\", "/").split("://", 1)[-1].rsplit("/", 1)[0]
+    return (
+        url in (path, f"{beside}/{path}")
+        or (
+            "/" in path
+            and PurePosixPath(path).name == given.base
+            and path.split("/")[-2] == url.split("/")[-2]
+        )
+        or ("/" not in path and given.base == path and url == f"{beside}/{path}")
+    )
+
+
+# --- stage --------------------------------------------------------------------------------------------------------
+
+
+def stage(delivery: Delivery, into: Path, *, progress: Progress | None = None) -> Staged:
+    """Read, check and raise a delivery; write its slices as Parquet under `into`.
+
+    Parameters
+    ----------
+    delivery : Delivery
+        From `find`.
+    into : Path
+        An existing folder, best on the store's disk; nothing is left there but the slices' files.
+    progress : callable, optional
+        Called with bytes done, bytes in all, rows so far.
+
+    Returns
+    -------
+    Staged
+
+    Raises
+    ------
+    BadInput
+        Naming file, row and column of the first thing that cannot be taken.
+    NotReconciled
+        The rows written are not the rows counted.
+    """
+    if not delivery.files:
+        raise BadInput("no FOCUS file", "at least one", "give the files that hold the charges")
+    into = Path(into)
+    scratch, out = into / "unpacked", into / "slices"
+    for folder in (scratch, out):
+        folder.mkdir(parents=True)
+    try:
+        return _stage(delivery, scratch, out, _Meter(delivery, progress))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+class _Meter:
+    """Progress over two passes: hashing counts a fifth, reading the rest."""
+
+    def __init__(self, delivery: Delivery, tell: Progress | None) -> None:
+        self.tell, self.total, self.hashed, self.read, self.rows = tell, 0, 0, 0.0, 0
+        if tell:
+            self.total = sum(
+                Path(g.url).stat().st_size for g in delivery.files if not g.remote and not g.member
+            )
+
+    def landing(self, count: int) -> None:
+        self.hashed += count
+        self.total = max(self.total, self.hashed)
+        self.say()
+
+    def say(self) -> None:
+        if self.tell:
+            self.tell(int(0.2 * self.hashed + 0.8 * self.read), self.total, self.rows)
+
+
+def _stage(delivery: Delivery, scratch: Path, out: Path, meter: _Meter) -> Staged:
+    landed = [opening.land(g, scratch, meter.landing) for g in delivery.files]
+    _refuse_twice(landed)
+    _check_hashes(delivery, landed)
+    layouts = [versions.layout(header(x.given), x.given.name, delivery.version) for x in landed]
+    identity = hashlib.sha256(
+        json.dumps([delivery.source, sorted(x.sha256 for x in landed)]).encode()
+    ).hexdigest()
+    own = _own_columns(layouts)
+    labels = _labels([x.given for x in landed])
+    groups: dict[tuple, list[int]] = defaultdict(list)
+    for n, (file, shape) in enumerate(zip(landed, layouts, strict=True)):
+        types = _parquet_types(file) if file.parquet else ()
+        groups[shape.header, shape.version, file.parquet, types].append(n)
+    con = engine(MEMORY)
+    try:
+        con.execute("SET preserve_insertion_order = false")
+        con.execute(f"SET partitioned_write_flush_threshold = {ROWS_A_PART}")
+        versions.register(con)
+        for g, members in enumerate(groups.values()):
+            some = [(landed[n], labels[n]) for n in members]
+            _write_group(con, layouts[members[0]], some, own, delivery.source, identity, out / f"g{g}", meter)
+        slices, rows = _slices(con, out)
+        notes = _notes(con, out, layouts, [x.given.name for x in landed])
+        counted = _counted(landed, layouts, labels, rows)
+    finally:
+        con.close()
+    _check_counts(delivery, landed, counted)
+    files = tuple(
+        SourceFile(x.given.name, x.sha256, x.bytes, counted[n], layouts[n].version)
+        for n, x in enumerate(landed)
+    )
+    empty = [f.name for f in files if not f.rows]
+    if len(empty) == len(files):
+        raise BadInput(
+            "a header and no charges",
+            "at least one charge",
+            "give the export of a month that has some",
+            file=empty[0],
+        )
+    notes += [f"{name} holds a header and no charges" for name in empty]
+    columns = stored_columns() | dict.fromkeys(own, "VARCHAR")
+    return Staged(
+        delivery.source,
+        delivery.delivered,
+        identity,
+        files,
+        tuple(slices),
+        delivery.declared,
+        columns,
+        (*delivery.notes, *notes),
+    )
+
+
+def _refuse_twice(landed: Sequence[Landed]) -> None:
+    seen: dict[str, Landed] = {}
+    for file in landed:
+        for key in {file.sha256, file.content}:
+            if other := seen.get(key):
+                raise BadInput(
+                    f"the same content as {other.given.name}",
+                    "each file once: its charges would count twice",
+                    "leave one of the two out",
+                    file=file.given.name,
+                )
+        seen |= {file.sha256: file, file.content: file}
+
+
+def _check_hashes(delivery: Delivery, landed: Sequence[Landed]) -> None:
+    for n, said in delivery.expected:
+        if said.sha256 and said.sha256 != landed[n].sha256:
+            raise BadInput(
+                f"its SHA-256 is {landed[n].sha256[:16]}…, the manifest says {said.sha256[:16]}…",
+                "the file as the manifest was written for",
+                "download it again: it is damaged, cut off or from another run",
+                file=landed[n].given.name,
+            )
+
+
+def _check_counts(delivery: Delivery, landed: Sequence[Landed], counted: Sequence[int]) -> None:
+    for n, said in delivery.expected:
+        if said.rows is not None and said.rows != counted[n]:
+            raise _incomplete(
+                landed[n].given.name, f"{counted[n]:,} charges, where the manifest says {said.rows:,}"
+            )
+    if delivery.rows is not None and delivery.rows != sum(counted):
+        raise _incomplete(
+            landed[0].given.name,
+            f"{sum(counted):,} charges in all files, where the manifest says {delivery.rows:,}",
+        )
+
+
+def _own_columns(layouts: Sequence[versions.Layout]) -> list[str]:
+    """Providers' columns of all files, first spelling, sorted so that the order of files does not matter."""
+    names: dict[str, str] = {}
+    for shape in layouts:
+        for name in shape.own:
+            names.setdefault(name.casefold(), name)
+    return [names[k] for k in sorted(names)]
+
+
+def _labels(given: Sequence[Given]) -> list[str]:
+    """A name for each file, unique in the delivery, without the way to it."""
+    labels = [g.relative for g in given]
+    for n, label in enumerate(labels):
+        if labels.index(label) < n:
+            labels[n] = f"{label} ({n + 1})"
+    return labels
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def _parquet_types(file: Landed) -> tuple[str, ...]:
+    """DuckDB's types of a Parquet file, after reading all of it once through another library.
+
+    A damaged page can end DuckDB's instance or give wrong values; pages with checksums are checked here.
+    """
+    from pyarrow import ArrowException, parquet
+
+    name = file.given.name
+    try:
+        with parquet.ParquetFile(file.path, page_checksum_verification=True) as read:
+            rows = sum(batch.num_rows for batch in read.iter_batches(batch_size=ROWS_A_PART))
+            if rows != read.metadata.num_rows:
+                raise ValueError(f"{rows} rows, not {read.metadata.num_rows}")
+    except (ArrowException, OSError, ValueError) as problem:
+        raise opening.damaged_parquet(name, problem) from problem
+    import duckdb
+
+    with duckdb.connect() as con:  # its own instance: a fatal error must not reach others
+        try:
+            found = con.execute(f"DESCRIBE SELECT * FROM read_parquet({text(file.path)})").fetchall()
+        except duckdb.Error as problem:
+            raise opening.damaged_parquet(name, problem) from problem
+    return tuple(f[1] for f in found)
+
+
+def _texts(shape: versions.Layout, files: Sequence[Landed]) -> str:
+    """SQL of the files' values as texts c0, c1, … and ``filename``."""
+    paths = listed(x.path for x in files)
+    if not files[0].parquet:
+        columns = ", ".join(f"'c{n}': 'VARCHAR'" for n in range(len(shape.header)))
+        nulls = ", ".join(text(n) for n in versions.NULLS)
+        return (
+            f"SELECT * FROM read_csv({paths}, columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', "
+            f"quote = '\"', escape = '\"', nullstr = [{nulls}], strict_mode = true, null_padding = false, "
+            "ignore_errors = false, filename = true, max_line_size = 33554432)"
+        )
+    types = _parquet_types(files[0])
+    kinds = {n: c for c, n in shape.known.items()}
+    names = [f"p{n}" for n in range(len(shape.header))]
+    listed_texts = [
+        f"{_parquet_text(name, kind, kinds.get(n))} AS c{n}"
+        for n, (name, kind) in enumerate(zip(names, types, strict=True))
+    ]
+    return (
+        f"SELECT {', '.join(listed_texts)}, filename FROM "
+        f"read_parquet({paths}, filename = true) AS t({', '.join(names)}, filename)"
+    )
+
+
+def _parquet_text(name: str, kind: str, column: str | None) -> str:
+    """A Parquet value as text, exactly: shortest digits of a float, UTC of a time, JSON of a map or struct."""
+    if kind == "VARCHAR":
+        return f"CASE WHEN {name} NOT IN ('', 'NULL', 'null') THEN {name} END"
+    if kind.startswith("MAP") or kind.startswith("STRUCT") or kind.endswith("]"):
+        return f"to_json({name})::VARCHAR"
+    if kind == "BLOB":
+        return f"decode({name})"
+    return f"{name}::VARCHAR"
+
+
+def _write_group(
+    con: Any,
+    shape: versions.Layout,
+    files: Sequence[tuple[Landed, str]],
+    own: Sequence[str],
+    source: str,
+    identity: str,
+    target: Path,
+    meter: _Meter,
+) -> None:
+    import duckdb
+
+    names = {str(x.path): label for x, label in files}
+    sql = versions.select(shape, _texts(shape, [x for x, _ in files]), names, own, source, identity)
+    try:
+        with _watching(con, sum(x.bytes for x, _ in files), meter):
+            con.execute(
+                f"COPY ({sql}) TO {text(target)} (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (kit_part), "
+                "FILENAME_PATTERN 'part_{uuid}')"
+            )
+    except duckdb.Error as problem:
+        raise _explained(con, shape, [x for x, _ in files], problem) from problem
+
+
+def _explained(con: Any, shape: versions.Layout, files: Sequence[Landed], problem: Exception) -> KitError:
+    """The place of what the engine could not take."""
+    import duckdb
+
+    if isinstance(problem, duckdb.IOException) and "space" in str(problem).lower():
+        return BadInput(
+            "the disk is full", "room for the delivery as Parquet", "free some space; nothing was changed"
+        )
+    for file in files:
+        if file.parquet:
+            found = _explain_parquet(shape, file)
+        else:
+            found = explain.explain_csv(file.path, shape, file.given.name)
+        if found:
+            return found
+    message = str(problem).splitlines()[0]
+    for file in files:
+        message = message.replace(str(file.path), file.given.name)
+    return BadInput(
+        f"the engine cannot read it: {message}",
+        "FOCUS as CSV or Parquet",
+        "report it with the first lines of the file",
+        file=files[0].given.name if len(files) == 1 else None,
+    )
+
+
+def _explain_parquet(shape: versions.Layout, file: Landed) -> BadInput | None:
+    import duckdb
+
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        columns = ", ".join(f"c{n}" for n in range(len(shape.header)))
+        try:
+            result = con.execute(f"SELECT {columns} FROM ({_texts(shape, [file])})")
+            rows = iter(lambda: result.fetchmany(10_000), [])
+            return explain.explain_rows((r for some in rows for r in some), shape, file.given.name)
+        except duckdb.Error as problem:
+            return opening.damaged_parquet(file.given.name, problem)
+
+
+@contextmanager
+def _watching(con: Any, size: int, meter: _Meter) -> Iterator[None]:
+    """Tell how far the engine is, from a thread beside it."""
+    if not meter.tell:
+        yield
+        return
+    done, before = threading.Event(), meter.read
+
+    def watch() -> None:
+        while not done.wait(0.5):
+            share = con.query_progress()
+            if share > 0:
+                meter.read = before + size * min(share, 100.0) / 100
+                meter.say()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        meter.read = before + size
+        meter.say()
+
+
+# --- what was written ---------------------------------------------------------------------------------------------
+
+
+def _slices(con: Any, out: Path) -> tuple[list[StagedSlice], dict[str, int]]:
+    """Slices with rows, exact totals and residue; rows of each source file."""
+    files = sorted(out.rglob("*.parquet"))
+    if not files:
+        return [], {}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    rows_of: dict[str, int] = defaultdict(int)
+    sums = ", ".join(f"coalesce(sum({c}), 0)" for c in COSTS)
+    several: dict[str, set] = defaultdict(set)
+    for row in con.execute(
+        "SELECT filename, coalesce(BillingAccountId, ''), x_KitPeriod, coalesce(ServiceProviderName, ''), "
+        f"coalesce(BillingCurrency, ''), x_KitFile, count(*), {sums} FROM {_written(files)} GROUP BY ALL"
+    ).fetchall():
+        file, account, period, provider, currency, label, rows, *costs = row
+        several[file].add((account, period))
+        one = found.setdefault((account, period), {"files": set(), "rows": 0, "totals": {}, "counts": {}})
+        one["files"].add(Path(file))
+        one["rows"] += rows
+        rows_of[label] += rows
+        totals: Totals = one["totals"].setdefault((provider, currency), dict.fromkeys(COSTS, Decimal(0)))
+        for cost, amount in zip(COSTS, costs, strict=True):
+            totals[cost] = CONTEXT.add(totals[cost], amount)
+        one["counts"][provider, currency] = one["counts"].get((provider, currency), 0) + rows
+    if mixed := [f for f, keys in several.items() if len(keys) > 1]:
+        raise RuntimeError(f"a hash stands for two slices: {several[mixed[0]]}")
+    residues = _residues(con, files)
+    slices = [
+        StagedSlice(
+            account,
+            period,
+            tuple(sorted(one["files"])),
+            one["rows"],
+            one["totals"],
+            residues.get((account, period), {}),
+            one["counts"],
+        )
+        for (account, period), one in sorted(found.items())
+    ]
+    return slices, rows_of
+
+
+def _written(files: Sequence[Path]) -> str:
+    return f"read_parquet({listed(files)}, filename = true, hive_partitioning = false)"
+
+
+def _residues(con: Any, files: Sequence[Path]) -> dict[tuple[str, str], dict[str, tuple[int, Decimal]]]:
+    found: dict[tuple[str, str], dict[str, tuple[int, Decimal]]] = defaultdict(dict)
+    result = con.execute(
+        "SELECT coalesce(BillingAccountId, ''), x_KitPeriod, unnest(map_entries(x_KitExact)) "
+        f"FROM {_written(files)} WHERE x_KitExact IS NOT NULL"
+    )
+    while some := result.fetchmany(50_000):
+        for account, period, entry in some:
+            held = found[account, period].get(entry["key"], (0, Decimal(0)))
+            found[account, period][entry["key"]] = (
+                held[0] + 1,
+                CONTEXT.add(held[1], versions.residue(entry["value"])),
+            )
+    return found
+
+
+def _notes(con: Any, out: Path, layouts: Sequence[versions.Layout], names: Sequence[str]) -> list[str]:
+    where: dict[str, list[str]] = defaultdict(list)
+    for shape, name in zip(layouts, names, strict=True):
+        for note in shape.notes:
+            where[note].append(name)
+    notes = [
+        f"{note} ({len(files)} files)" if len(files) > 1 else f"{files[0]}: {note}"
+        for note, files in where.items()
+    ]
+    files = sorted(out.rglob("*.parquet"))
+    unknown = {n for shape in layouts for n in shape.other}
+    if unknown:
+        notes.append(f"unknown columns kept in x_KitOther: {', '.join(sorted(unknown))}")
+    if not files:
+        return notes
+    kept = con.execute(
+        f"SELECT e.key, count(*), min(e.value) FROM (SELECT unnest(map_entries(x_KitOther)) AS e FROM {_written(files)}) "
+        "GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    for key, count, example in kept:
+        if key in unknown:
+            continue
+        short = example if len(example) <= 60 else example[:57] + "…"
+        charges = f"{count:,} charge{'s' * (count != 1)}"
+        if key in versions.OLD_NAMES.values():
+            notes.append(
+                f"{key} and its new name disagree in {charges} (such as {short}): the new one was taken"
+            )
+        elif key == "Tags":
+            notes.append(
+                f"Tags of {charges} are no plain texts or have a key twice; their text is kept (such as {short})"
+            )
+        else:
+            notes.append(
+                f"{key} of {charges} was spelt {short}; read in the specification's spelling, the text is kept"
+            )
+    return notes
+
+
+def _counted(
+    landed: Sequence[Landed], layouts: Sequence[versions.Layout], labels: Sequence[str], rows: dict[str, int]
+) -> list[int]:
+    """Charges of each file, as written, after comparing them with a count that the engine had no part in."""
+    counted = []
+    for file, label in zip(landed, labels, strict=True):
+        written = rows.get(label, 0)
+        if file.parquet:
+            from pyarrow import parquet
+
+            needed = parquet.read_metadata(file.path).num_rows
+        else:
+            needed = file.lines - 1
+            if needed != written:  # blank lines, or quotes inside plain values: the slow reader judges
+                needed = explain.count(file.path)
+        if needed != written:
+            raise NotReconciled(
+                f"{written:,} charges were written of {needed:,} in the file",
+                "every charge",
+                "report it: nothing was changed",
+                file=file.given.name,
+            )
+        counted.append(written)
+    return counted
