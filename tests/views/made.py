@@ -84,6 +84,18 @@ def change(name: str = "") -> pd.DataFrame:
     return frame
 
 
+def detail(name: str = "") -> pd.DataFrame:
+    """The form of measures.change.detail."""
+    parts = [("Compute", "volume", "9870"), ("AI models", "volume", "4000"), ("Compute", "commitment", "6930"), ("AI models", "new", "3320"),
+             ("Storage", "mix", "-2210"), ("Support", "ended", "-1990"), ("Databases", "list price", "1180"), ("Databases", "negotiated", "-420"),
+             ("Queues", "corrections", "-420"), ("Monitoring", "volume", "60")]  # fmt: skip
+    frame = pd.DataFrame(
+        [(s + name, c, D(a)) for s, c, a in parts], columns=["ServiceName", "cause", "amount"], dtype=object
+    )
+    frame.attrs |= {"month": "2026-09", "previous": "2026-08", "currency": "USD"}
+    return frame
+
+
 def ranked(column: str, rows: dict[str | None, tuple[str, str]], name: str = "") -> pd.DataFrame:
     """The form of measures.totals.ranked."""
     found = [(None if n is None else n + name, D(a), None, D(p), D(a) - D(p)) for n, (a, p) in rows.items()]
@@ -135,6 +147,7 @@ def story(name: str = "") -> list:
         views.headline(said, views.sentences.lede(numbers, actions(name), currency="USD")),
         views.tiles(numbers),
         views.charts.bridge(change(name) if name else bridge),
+        views.charts.heat(detail(name)),
         views.beside(
             views.charts.ranked(services, currency="USD", month="2026-09", previous="2026-08"),
             views.tables.shares(departments, currency="USD", note=f"rules of 1 September{name}"),

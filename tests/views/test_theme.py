@@ -56,6 +56,7 @@ def test_text_and_marks_stand_out_from_the_paper(palette):
     for name in ("ink", "quiet", "subject", "adds", "takes"):  # all are used for text
         assert contrast(palette[name], palette["paper"]) >= 4.5, name
     assert contrast(palette["context"], palette["paper"]) >= 3
+    assert min(contrast(palette["ink"], palette[g]) for g in ("adds-soft", "takes-soft")) >= 4.5
 
 
 @pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
@@ -75,11 +76,12 @@ def drawings() -> dict[str, charts.Chart]:
     return {
         "bridge": charts.bridge(made.change()),
         "ranked": charts.ranked(made.ranked("ServiceName", made.SERVICES), currency="USD"),
+        "heat": charts.heat(made.detail()),
         "trend": charts.trend(made.kpis()[1].history, unit="ratio"),
     }
 
 
-@pytest.mark.parametrize("kind", ["bridge", "ranked", "trend"])
+@pytest.mark.parametrize("kind", ["bridge", "ranked", "heat", "trend"])
 def test_a_picture_carries_both_palettes_and_nothing_from_outside(kind):
     svg = drawings()[kind].svg(theme.WIDE)
     assert svg.startswith("<svg") and "prefers-color-scheme:dark" in svg
@@ -97,7 +99,7 @@ def text_sizes(svg: str) -> list[float]:
     return [float(s) * 100 for s in re.findall(r"scale\(([\d.]+) -[\d.]+\)", svg)]
 
 
-@pytest.mark.parametrize("kind", ["bridge", "ranked", "trend"])
+@pytest.mark.parametrize("kind", ["bridge", "ranked", "heat", "trend"])
 def test_text_on_a_phone_is_never_under_11_px(kind):
     sizes = text_sizes(drawings()[kind].svg(theme.PHONE))
     assert sizes, "no text found: the rule would hold of nothing"
@@ -105,7 +107,7 @@ def test_text_on_a_phone_is_never_under_11_px(kind):
     assert min(sizes) * shrunk >= 11
 
 
-@pytest.mark.parametrize("kind", ["bridge", "ranked", "trend"])
+@pytest.mark.parametrize("kind", ["bridge", "ranked", "heat", "trend"])
 @pytest.mark.parametrize("width", [theme.WIDE, theme.HALF, theme.PHONE])
 def test_nothing_stands_outside_the_picture_or_on_another_text(kind, width):
     canvas = drawings()[kind].draw(width)

@@ -275,6 +275,136 @@ def _draw_ranked(width, lines) -> theme.Canvas:
     return canvas
 
 
+def heat(
+    frame: Any,
+    *,
+    row: str = "ServiceName",
+    column: str = "cause",
+    currency: str = "",
+    top: int = 7,
+    title: str | None = None,
+    subtitle: str | None = None,
+) -> Chart:
+    """Rows by columns, such as services by causes: where each part of a change sits.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns `row`, `column`, amount [currency, Decimal]; equal pairs are added. Form of `measures.change.detail`,
+        whose ``attrs`` give month, previous and currency.
+    row, column : str
+        Columns of `frame`.
+    currency : str
+    top : int
+        Rows shown, by the size of what moved in them; the others stand together.
+    title, subtitle : str, optional
+        Default: written from the amounts.
+    """
+    about = dict(frame.attrs)
+    currency = currency or str(about.get("currency", ""))
+    cells: dict[tuple[str, str], Decimal] = {}
+    with localcontext(CONTEXT):
+        for r, c, a in zip(frame[row], frame[column], frame["amount"], strict=True):
+            key = (plain(r), plain(c))
+            cells[key] = cells.get(key, Decimal(0)) + Decimal(a)
+        found = [(r, c, a) for (r, c), a in cells.items() if a]
+        by_row = _sizes((r, a) for r, _, a in found)
+        if len(by_row) > top + 1:
+            rest, kept = OTHERS.format(f"{len(by_row) - top:,}"), set(by_row[:top])
+            merged: dict[tuple[str, str], Decimal] = {}
+            for r, c, a in found:
+                key = (r if r in kept else rest, c)
+                merged[key] = merged.get(key, Decimal(0)) + a
+            by_row = [*by_row[:top], rest]
+        else:
+            merged = {(r, c): a for r, c, a in found}
+        by_column = _sizes((c, a) for (_, c), a in merged.items())
+        at = sentences.places(list(merged.values()))
+    shown = tuple(
+        (r, *(number(merged[r, c], at, signed=True) if (r, c) in merged else "" for c in by_column))
+        for r in by_row
+    )
+    first, last = _month_name(about.get("previous"), ""), _month_name(about.get("month"), "")
+    period = f"From {first} to {last}, " if first and last else ""
+    largest = sorted(merged.items(), key=lambda m: -abs(m[1]))[:6]
+    parts = "; ".join(f"{r}, {c} {number(a, at, signed=True)}" for (r, c), a in largest)
+    return Chart(
+        title or sentences.heat_title(found),
+        subtitle
+        if subtitle is not None
+        else f"{period}effective cost, {currency}. Rust adds, green takes away. The largest come first.",
+        f"The largest parts in {currency}: {parts}." if parts else "Nothing moved.",
+        lambda width: _draw_heat(width, by_row, by_column, merged, at),
+        (sentences.capital(_words(row)), *by_column),
+        shown,
+    )
+
+
+def _sizes(parts: Any) -> list[str]:
+    """Names, those first in which most moved."""
+    sizes: dict[str, Decimal] = {}
+    for name, amount in parts:
+        sizes[name] = sizes.get(name, Decimal(0)) + abs(amount)
+    return sorted(sizes, key=lambda n: (-sizes[n], n))
+
+
+def _draw_heat(width, rows, columns, cells, at) -> theme.Canvas:
+    height, top = 30.0, 26.0
+    canvas = theme.Canvas(width, top + height * max(len(rows), 1) + 2)
+    if not rows:
+        canvas.text(0, height / 2, "nothing moved", color="quiet")
+        return canvas
+    import seaborn
+    from matplotlib.colors import ListedColormap
+
+    left = min(max(theme.width_of(r) for r in rows) + 12, width * 0.3)
+    least = max(72.0, max(theme.width_of(number(a, at, signed=True)) for a in cells.values()) + 14)
+    room = max(1, int((width - left) // least))
+    kept = columns if len(columns) <= room else columns[: max(room - 1, 0)]
+    rest = [c for c in columns if c not in kept]
+    heads = [*kept, *(["the rest"] if rest else [])]
+    with localcontext(CONTEXT):
+        grid = [
+            [
+                *(cells.get((r, c), Decimal(0)) for c in kept),
+                *([sum((cells.get((r, c), Decimal(0)) for c in rest), Decimal(0))] if rest else []),
+            ]
+            for r in rows
+        ]
+    largest = max((abs(a) for line in grid for a in line), default=Decimal(0)) or Decimal(1)
+    # Below a tenth of the largest a cell stays white: five steps that a reader tells apart, not a hundred.
+    level = [
+        [
+            (1 if a > 0 else -1) * (2 if abs(a) * 2 >= largest else 1 if abs(a) * 10 >= largest else 0)
+            for a in line
+        ]
+        for line in grid
+    ]
+    names = ("takes", "takes-soft", "paper", "adds-soft", "adds")
+    wide = (width - left) / len(heads)
+    inner = canvas.figure.add_axes(
+        (left / width, 2 / canvas.height, 1 - left / width, height * len(rows) / canvas.height)
+    )
+    seaborn.heatmap(
+        level, ax=inner, cmap=ListedColormap([theme.LIGHT[n] for n in names]), vmin=-2.5, vmax=2.5, cbar=False,
+        linewidths=2, linecolor=theme.LIGHT["paper"], xticklabels=False, yticklabels=False,
+    )  # fmt: skip
+    for j, head in enumerate(heads):
+        canvas.text(left + (j + 0.5) * wide, 12, theme.fitted(head, wide - 2), align="center", color="quiet")
+    for i, name in enumerate(rows):
+        middle = top + (i + 0.5) * height
+        canvas.text(left - 10, middle, theme.fitted(name, left - 12), align="right")
+        for j, amount in enumerate(grid[i]):
+            if amount:
+                strong = abs(level[i][j]) == 2
+                canvas.text(
+                    left + (j + 0.5) * wide, middle, number(amount, at, signed=True), align="center",
+                    color="paper" if strong else "ink" if level[i][j] else "quiet", bold=strong,
+                )  # fmt: skip
+    canvas.axes.set_zorder(2)
+    return canvas
+
+
 def trend(
     months: Any,
     *,

@@ -392,6 +392,26 @@ def ranked_title(rows: Sequence[tuple[str, Decimal, Decimal | None]]) -> str:
     return said
 
 
+def heat_title(cells: Sequence[tuple[str, str, Decimal]]) -> str:
+    """What a table of changes shows: the largest addition and the largest saving.
+
+    Parameters
+    ----------
+    cells : sequence of (row, column, amount)
+
+    Examples
+    --------
+    >>> heat_title([("Compute", "volume", Decimal(9)), ("Storage", "mix", Decimal(-4))])
+    'Compute added most (volume); Storage took off most (mix)'
+    """
+    said = []
+    for words, sign in (("added most", 1), ("took off most", -1)):
+        row, column, amount = max(cells, key=lambda c: sign * c[2], default=("", "", Decimal(0)))
+        if amount * sign > 0:
+            said.append(f"{plain(row, 40)} {words} ({plain(column, 40)})")
+    return "; ".join(said) or "Nothing moved: every part cost what it did"
+
+
 def trend_title(months: Sequence[tuple[str, Decimal | None]]) -> str:
     """What a line over months shows: its last value against its first, and its peak.
 

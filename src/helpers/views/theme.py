@@ -10,6 +10,7 @@ import base64
 import io
 import re
 from functools import lru_cache
+from typing import Any
 
 from helpers.views.markup import plain, safe
 
@@ -22,6 +23,8 @@ LIGHT = {
     "subject": "#0b5cad",
     "adds": "#b5480a",
     "takes": "#12806a",
+    "adds-soft": "#fbe3d3",  # a ground for text
+    "takes-soft": "#d5efe6",
 }
 DARK = {
     "paper": "#14181d",
@@ -32,6 +35,8 @@ DARK = {
     "subject": "#6cb0f5",
     "adds": "#f08a4b",
     "takes": "#4fc3a1",
+    "adds-soft": "#4a2a14",
+    "takes-soft": "#11392f",
 }
 # Widths drawn [CSS px]: page, half a page, phone. The page shows the first two a tenth larger and prints them on A4
 # at three quarters, so that text is 14 px there and over 7 pt here.
