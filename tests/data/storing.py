@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import shutil
 import time
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 
@@ -116,6 +119,11 @@ def put(store: Path, tmp: Path, charges, **choices):
 
 # --- run in child processes ---------------------------------------------------------------------------------------
 
+CHILDREN = multiprocessing.get_context(
+    "forkserver"
+)  # its server imports once, so that children start at once
+CHILDREN.set_forkserver_preload(["tests.data.storing", "deltalake", "pyarrow.parquet", "pandas", "filelock"])
+
 
 def hold(store: str, pipe) -> None:
     """Hold the store until told how long to wait before letting go."""
@@ -127,16 +135,22 @@ def hold(store: str, pipe) -> None:
         time.sleep(0.3)
 
 
+def answer(pipe):
+    """What a child says; a child that died or hangs fails the test at once."""
+    assert pipe.poll(60), "the child process did not answer"
+    return pipe.recv()
+
+
 def try_to_write(store: str, file: str, pipe) -> None:
     """As somebody without rights (root may do anything): read the charges, then try to write their file."""
     import os
 
     from helpers.data import open_charges
 
+    con = open_charges(store).get_backend().con
     if not os.geteuid():
         os.setgid(65534)
         os.setuid(65534)
-    con = open_charges(store).get_backend().con
     read = con.execute("SELECT sum(BilledCost) FROM joined").fetchone()[0]
     try:
         con.execute(f"COPY (SELECT 1) TO '{file}' (FORMAT csv, use_tmp_file false)")
@@ -168,7 +182,7 @@ def child_ingest(
         moving._move = dying(moving._move)
         locks.sync = moving.locks.sync = delta.sync = dying(locks.sync)
         delta.commit = dying(delta.commit)
-        moving.shutil.rmtree = dying(moving.shutil.rmtree)
+        locks.shutil = SimpleNamespace(rmtree=dying(shutil.rmtree))
     if limit is not None:
         import resource
 

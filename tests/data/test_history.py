@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import time
 from datetime import date
@@ -15,7 +14,7 @@ import pytest
 from deltalake import DeltaTable, Schema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.data.storing import NOW, billed, charge, hold, put, stage
+from tests.data.storing import CHILDREN, NOW, answer, billed, charge, hold, put, stage
 
 from helpers.data import delta, layout, open_charges, upkeep
 from helpers.data import store as stores
@@ -281,13 +280,14 @@ def test_companions_can_come_before_the_charges(store, tmp_path):
 def holder(store, tmp_path):
     """Another process that holds the store until told to let go."""
     put(store, tmp_path, [charge(cost="3")])
-    ours, theirs = multiprocessing.get_context("forkserver").Pipe()
-    process = multiprocessing.get_context("forkserver").Process(target=hold, args=(str(store), theirs))
+    ours, theirs = CHILDREN.Pipe()
+    process = CHILDREN.Process(target=hold, args=(str(store), theirs))
     process.start()
-    assert ours.recv() == "held"
+    theirs.close()
+    assert answer(ours) == "held"
     yield process, ours
     process.kill()
-    process.join()
+    process.join(60)
 
 
 def test_a_second_writer_is_told_who_holds_the_store(holder, store, tmp_path):
@@ -312,7 +312,7 @@ def test_a_second_writer_waits_its_turn(holder, store, tmp_path):
 def test_a_writer_that_was_killed_does_not_hold_the_store(holder, store, tmp_path):
     process, _ = holder
     process.kill()
-    process.join()
+    process.join(60)
     put(store, tmp_path, [charge("2026-10", "4")])
     assert billed(store) == 7
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -13,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.data.storing import NOW, billed, charge, child_ingest, put, stage
+from tests.data.storing import CHILDREN, NOW, answer, billed, charge, child_ingest, put, stage
 
 from helpers.data import delta, layout
 from helpers.data import store as stores
@@ -25,16 +24,6 @@ NEW = [
     charge(period, "2", account=account) for period in ("2026-09", "2026-10", "2026-11") for account in "ab"
 ]
 BEFORE, AFTER = Decimal(4), Decimal(12)
-
-
-@pytest.fixture(scope="module")
-def children():
-    """Processes that start at once, because the server they fork from has imported everything."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["tests.data.storing", "deltalake", "pyarrow.parquet", "pandas", "filelock"]
-    )
-    return context
 
 
 @pytest.fixture
@@ -57,13 +46,14 @@ def copied(staged: Staged, folder: Path) -> Staged:
     return replace(staged, slices=slices)
 
 
-def start(children, store, staged, how=None, **limits):
-    ours, theirs = children.Pipe()
-    process = children.Process(
+def start(store, staged, how=None, **limits):
+    ours, theirs = CHILDREN.Pipe()
+    process = CHILDREN.Process(
         target=child_ingest, args=(str(store), staged, how or {}, theirs), kwargs=limits
     )
     process.start()
-    assert ours.recv() == "ready"
+    theirs.close()
+    assert answer(ours) == "ready"
     return process, ours
 
 
@@ -91,45 +81,45 @@ def recover(store: Path, delivery: Staged, folder: Path) -> tuple[str, ...]:
     return outcome.cleaned
 
 
-def kill_at_random(children, store, delivery, tmp_path, times, seed) -> dict[str, int]:
+def kill_at_random(store, delivery, tmp_path, times, seed) -> dict[str, int]:
     """Kill an ingest `times` times, at moments spread over the time one takes; the same `seed`, the same moments."""
     chance = random.Random(seed)
     fresh = tmp_path / "pristine"
     shutil.copytree(store, fresh)
-    process, pipe = start(children, store, copied(delivery, tmp_path / "timing"))
+    process, pipe = start(store, copied(delivery, tmp_path / "timing"))
     begun = time.perf_counter()
     pipe.send("go")
-    assert pipe.recv()[0] == "committed"
+    assert answer(pipe)[0] == "committed"
     takes = time.perf_counter() - begun
-    process.join()
+    process.join(60)
     seen = {"before": 0, "after": 0, "tidied": 0}
     for n in range(times):
         shutil.rmtree(store)
         shutil.copytree(fresh, store)
-        process, pipe = start(children, store, copied(delivery, tmp_path / f"k{n}"))
+        process, pipe = start(store, copied(delivery, tmp_path / f"k{n}"))
         pipe.send("go")
         time.sleep(chance.uniform(0.1, 1.8) * takes)
         process.kill()
-        process.join()
+        process.join(60)
         seen["after" if whole(store) == AFTER else "before"] += 1
         seen["tidied"] += bool(recover(store, delivery, tmp_path / f"r{n}"))
     return seen
 
 
-def test_killed_at_ten_random_moments(children, store, delivery, tmp_path):
-    seen = kill_at_random(children, store, delivery, tmp_path, 10, seed=20261124)
+def test_killed_at_ten_random_moments(store, delivery, tmp_path):
+    seen = kill_at_random(store, delivery, tmp_path, 10, seed=20261124)
     assert seen["before"] + seen["after"] == 10
 
 
 @pytest.mark.slow
-def test_killed_at_fifty_random_moments(children, store, delivery, tmp_path, record_property):
-    seen = kill_at_random(children, store, delivery, tmp_path, 50, seed=20261125)
+def test_killed_at_fifty_random_moments(store, delivery, tmp_path, record_property):
+    seen = kill_at_random(store, delivery, tmp_path, 50, seed=20261125)
     record_property("kills", str(seen))
     print(seen)  # noqa: T201
     assert seen["before"] and seen["after"] and seen["tidied"]
 
 
-def test_killed_at_every_step(children, store, delivery, tmp_path):
+def test_killed_at_every_step(store, delivery, tmp_path):
     """Not by chance: once at each step that touches the disk, from the first to the last."""
     fresh = tmp_path / "pristine"
     shutil.copytree(store, fresh)
@@ -137,9 +127,9 @@ def test_killed_at_every_step(children, store, delivery, tmp_path):
     for n in range(100):
         shutil.rmtree(store)
         shutil.copytree(fresh, store)
-        process, pipe = start(children, store, copied(delivery, tmp_path / f"k{n}"), die_at=n)
+        process, pipe = start(store, copied(delivery, tmp_path / f"k{n}"), die_at=n)
         pipe.send("go")
-        process.join()
+        process.join(60)
         seen.append(whole(store))
         if process.exitcode == 0:
             break
@@ -150,12 +140,12 @@ def test_killed_at_every_step(children, store, delivery, tmp_path):
     assert set(seen) == {BEFORE, AFTER}
 
 
-def test_a_first_ingest_killed_at_any_step_leaves_a_folder_that_works(children, delivery, tmp_path):
+def test_a_first_ingest_killed_at_any_step_leaves_a_folder_that_works(delivery, tmp_path):
     for n in (0, 1, 2, 3, 5, 8):
         store = tmp_path / f"s{n}"
-        process, pipe = start(children, store, copied(delivery, tmp_path / f"k{n}"), die_at=n)
+        process, pipe = start(store, copied(delivery, tmp_path / f"k{n}"), die_at=n)
         pipe.send("go")
-        process.join()
+        process.join(60)
         assert process.exitcode == -9
         stores.ingest(store, copied(delivery, tmp_path / f"r{n}"), now=NOW)
         assert whole(store) == AFTER
@@ -210,7 +200,7 @@ def test_a_disk_that_fills_up_at_any_write(disk, tmp_path, delivery, staged_on_i
     assert seen == sorted(seen, reverse=True)  # more room never does worse
 
 
-def test_files_that_may_not_grow(children, store, delivery, tmp_path):
+def test_files_that_may_not_grow(store, delivery, tmp_path):
     """The same without a disk of one's own: no file may be larger than so many bytes."""
     fresh = tmp_path / "pristine"
     shutil.copytree(store, fresh)
@@ -218,10 +208,10 @@ def test_files_that_may_not_grow(children, store, delivery, tmp_path):
     for limit in (0, 10, 100, 500, 2000, 10**6):
         shutil.rmtree(store)
         shutil.copytree(fresh, store)
-        process, pipe = start(children, store, copied(delivery, tmp_path / f"k{limit}"), limit=limit)
+        process, pipe = start(store, copied(delivery, tmp_path / f"k{limit}"), limit=limit)
         pipe.send("go")
-        done, said = pipe.recv()
-        process.join()
+        done, said = answer(pipe)
+        process.join(60)
         seen.add(done)
         assert done in ("committed", "Refused"), said
         assert whole(store) == (AFTER if done == "committed" else BEFORE)

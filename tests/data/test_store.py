@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import multiprocessing
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable, QueryBuilder
-from tests.data.storing import NOW, billed, charge, put, stage, try_to_write
+from tests.data.storing import CHILDREN, NOW, answer, billed, charge, put, stage, try_to_write
 
 from helpers.data import layout, open_charges
 from helpers.data import store as stores
@@ -418,6 +419,30 @@ def test_a_folder_of_other_things_does_not_become_a_store(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["holiday.jpg", "s"]
 
 
+def test_a_hostile_store_cannot_have_other_files_removed(store, tmp_path):
+    """A store may come from somebody else; its journals and records name files, so only our own names are obeyed."""
+    put(store, tmp_path, OCTOBER)
+    victim = tmp_path / "data" / "mine.parquet"
+    victim.parent.mkdir()
+    victim.write_bytes(b"mine")
+    dead = store / ".staging" / "dead"
+    dead.mkdir(parents=True)
+    names = ["../data/mine.parquet", str(victim), "charges/../../data/mine.parquet", "kit.json"]
+    (dead / "moving.json").write_text(json.dumps(names))
+    assert put(store, tmp_path, [charge("2026-11", "1")]).cleaned
+    assert victim.read_bytes() == b"mine"
+    assert billed(store) == 101
+    log = store / "charges" / "_delta_log" / "00000000000000000001.json"
+    first, *rest = log.read_text().splitlines()
+    info = json.loads(first)["commitInfo"]
+    info["finops"] = re.sub(r'"path":"[^"]+"', '"path":"../../data/mine.parquet"', info["finops"])
+    info["finopsSha256"] = hashlib.sha256(info["finops"].encode()).hexdigest()
+    log.write_text("\n".join([json.dumps({"commitInfo": info}), *rest]))
+    with pytest.raises(Damaged, match="record of version 1"):
+        stores.vacuum(store, date(2027, 1, 1), now=NOW)
+    assert victim.read_bytes() == b"mine"
+
+
 # --- the locked connection (security.md, section 7) ---------------------------------------------------------------
 
 
@@ -481,12 +506,12 @@ def test_live_files_are_not_writable_by_those_who_only_read():
         store = Path(folder) / "store"
         put(store, Path(folder), OCTOBER)
         before = data_file(store).read_bytes()
-        context = multiprocessing.get_context("forkserver")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=try_to_write, args=(str(store), str(data_file(store)), theirs))
+        ours, theirs = CHILDREN.Pipe()
+        process = CHILDREN.Process(target=try_to_write, args=(str(store), str(data_file(store)), theirs))
         process.start()
-        assert ours.recv() == [Decimal(100), "IOException"]
-        process.join()
+        theirs.close()
+        assert answer(ours) == [Decimal(100), "IOException"]
+        process.join(60)
         assert data_file(store).read_bytes() == before
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from helpers.data import layout
+from helpers.data import allocation, layout
 from helpers.data.history import State
-from helpers.terms import focus
 from helpers.terms.errors import Damaged, Refused
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_charges(
-    store: Path | str, as_of: date | None = None, *, memory: str = "2GB", threads: int | None = None
+    store: Path | str, as_of: date | None = None, *, memory: str = "1GB", threads: int | None = None
 ) -> ibis.Table:
     """The charges of a store, as of a day, as an Ibis table with FOCUS 1.4 column ids.
 
@@ -28,7 +27,7 @@ def open_charges(
     store : Path
     as_of : date, optional
         Take the deliveries dated up to this day; all when None.
-    memory : str, default '2GB'
+    memory : str, default '1GB'
         What the engine may use before it spills to a temporary folder.
     threads : int, optional
         Cores; all when None.
@@ -62,34 +61,13 @@ def open_charges(
     con = engine(memory, threads)
     try:
         con.execute(f"CREATE VIEW charges AS {stored_sql(files, state)}")
+        con.execute(f"CREATE VIEW joined AS {allocation.joined_view(con, store, as_of)}")
     except duckdb.Error as problem:
+        con.close()
         raise unreadable(problem) from problem
-    con.execute(f"CREATE VIEW joined AS {_joined(con, store, as_of)}")
     backend = ibis.duckdb.from_connection(con)
     lock(con, files)
     return backend.table("joined")
-
-
-def _joined(con: Any, store: Path, as_of: date | None) -> str:
-    from importlib.util import find_spec
-
-    if find_spec("helpers.data.allocation"):
-        from helpers.data import allocation  # pyright: ignore[reportAttributeAccessIssue]
-
-        return allocation.joined_view(con, store, as_of)
-    return _stand_in()
-
-
-def _stand_in() -> str:
-    values = {
-        "x_KitDepartment": "coalesce(SubAccountName, SubAccountId)",
-        "x_KitTagged": "len(list_filter(map_values(Tags), v -> v IS NOT NULL AND v <> '')) > 0",
-    }
-    joined = ", ".join(
-        f"CAST({values.get(name, 'NULL')} AS {kind}) AS {name}"
-        for name, (kind, _) in focus.JOINED_KIT_COLUMNS.items()
-    )
-    return f"SELECT *, {joined} FROM charges"
 
 
 def live_files(store: Path, state: State, as_of: date | None) -> list[Path]:
@@ -148,7 +126,7 @@ def unreadable(problem: Exception) -> Damaged:
     )
 
 
-def engine(memory: str = "2GB", threads: int | None = None) -> Any:
+def engine(memory: str = "1GB", threads: int | None = None) -> Any:
     """A DuckDB connection with an instance of its own, in UTC, not yet locked."""
     import duckdb
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -204,19 +205,29 @@ def to_metadata(record: DeliveryRecord) -> dict[str, str]:
     return {KEY: text, f"{KEY}Sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
+def is_data_path(path: str) -> bool:
+    """Whether a path from a log or journal is one of our files: nothing else is ever read or removed by its word."""
+    return (
+        re.fullmatch(r"((charges|companions/\w+)/)?data/[\w-]+(/[\w-]+)?\.parquet", path, re.ASCII)
+        is not None
+    )
+
+
 def from_metadata(entry: dict[str, Any], table: Path) -> DeliveryRecord | None:
     """The record in one commit of a Delta history, or None where the commit is not one of ours."""
     text = entry.get(KEY)
     if text is None:
         return None
-    if hashlib.sha256(text.encode()).hexdigest() != entry.get(f"{KEY}Sha256"):
+    whole = hashlib.sha256(text.encode()).hexdigest() == entry.get(f"{KEY}Sha256")
+    record = _decode(json.loads(text), entry["version"]) if whole else None
+    if record is None or not all(is_data_path(f.path) for f in record.added):
         raise Damaged(
             f"the record of version {entry['version']} is not what was written",
             "commit logs as the kit wrote them",
             "restore the store's folder from a copy, or ingest its sources again into a new store",
             file=str(table / "_delta_log" / f"{entry['version']:020d}.json"),
         )
-    return _decode(json.loads(text), entry["version"])
+    return record
 
 
 def _encode_totals(totals: SliceTotals) -> list[dict[str, str]]:

@@ -85,7 +85,7 @@ def make(store: Path, now: datetime) -> None:
 def refuse_other_folder(store: Path) -> None:
     """A mistyped --to must not turn somebody's folder into a store."""
     if store.is_dir() and not exists(store):
-        others = [p.name for p in store.iterdir() if not p.name.startswith(".") and p.name != CHARGES]
+        others = [p.name for p in store.iterdir() if not p.name.startswith(".")]
         if others:
             raise Refused(
                 f"a folder with other files in it ({others[0]!r})",

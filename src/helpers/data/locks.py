@@ -96,7 +96,8 @@ def staging(store: Path) -> Iterator[Path]:
         yield folder
     finally:
         lock.release()
-        shutil.rmtree(folder, ignore_errors=True)
+        if not (folder / JOURNAL).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def leftovers(store: Path) -> list[Path]:
@@ -124,10 +125,10 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def unwritable(problem: OSError, store: Path) -> KitError:
+def unwritable(problem: Exception, store: Path) -> KitError:
     """What an operating system's refusal to write means to a person."""
     return Refused(
-        f"the store cannot be written: {problem.strerror or problem}",
+        f"the store cannot be written: {getattr(problem, 'strerror', None) or problem}",
         "a folder that may be written, with room for the delivery",
         "free space on its disk or choose another folder with --to; the store holds its last complete state",
         file=str(store),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.data import delta, layout, locks
-from helpers.data.history import DataFile, DeliveryRecord
+from helpers.data.history import DataFile, DeliveryRecord, is_data_path
 from helpers.terms.errors import NotReconciled
 
 
@@ -51,12 +51,11 @@ def move_and_commit(
     from deltalake.exceptions import DeltaError
 
     with locks.staging(store) as folder:
-        targets = [table / path for _, path, _ in moves]
+        targets, journal = [table / path for _, path, _ in moves], folder / locks.JOURNAL
         try:
             added = tuple(delta.describe(file, path, key) for file, path, key in moves)
             _refuse_lost_rows(added, expected)
             record = replace(record, added=added)
-            journal = folder / locks.JOURNAL
             journal.write_text(json.dumps([t.relative_to(store).as_posix() for t in targets]), "utf-8")
             locks.sync(journal)
             locks.sync(folder)
@@ -69,13 +68,15 @@ def move_and_commit(
             if not _committed(table, record):
                 for target in targets:
                     target.unlink(missing_ok=True)
-                if isinstance(problem, OSError):
+                journal.unlink(missing_ok=True)
+                if isinstance(problem, OSError | DeltaError):
                     raise locks.unwritable(problem, store) from problem
-                if isinstance(problem, DeltaError):
-                    raise locks.unwritable(OSError(str(problem)), store) from problem
                 raise
             if not isinstance(problem, Exception):
                 raise
+        journal.unlink(
+            missing_ok=True
+        )  # while it stands, the folder is left for the next writer to clean up after
     return replace(record, version=delta.open_table(table).version())
 
 
@@ -120,7 +121,9 @@ def _clean(store: Path) -> tuple[str, ...]:
                 listed = json.loads(journal.read_text(encoding="utf-8"))
             except ValueError:  # killed while writing it: nothing was moved yet
                 listed = []
-            orphans = [store / p for p in listed if p not in known and (store / p).is_file()]
+            orphans = [
+                store / p for p in listed if p not in known and is_data_path(p) and (store / p).is_file()
+            ]
             for orphan in orphans:
                 orphan.unlink()
         for part in (p for table in layout.tables(store) for p in (table / "_delta_log").glob("*#*")):

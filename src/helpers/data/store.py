@@ -24,6 +24,7 @@ from helpers.data.restatement import Choice, Outcome, decide
 from helpers.data.tables import read_table, table_names, table_record, write_table
 from helpers.data.upkeep import compact, upgrade, vacuum
 from helpers.terms.focus import COSTS
+from helpers.terms.period import Month
 
 if TYPE_CHECKING:
     import pandas
@@ -107,7 +108,7 @@ def ingest(
 def _commit(store: Path, staged: Staged, record: DeliveryRecord) -> DeliveryRecord:
     tag = f"{record.id[:12]}-{delta.open_table(store / layout.CHARGES).version() + 1}"
     moves = [
-        (Path(file), f"data/{new.period}/{tag}-{i}-{n}.parquet", change.key)
+        (Path(file), f"data/{Month.parse(new.period)}/{tag}-{i}-{n}.parquet", change.key)
         for i, (new, change) in enumerate(zip(staged.slices, record.slices, strict=True))
         for n, file in enumerate(new.files)
     ]
