@@ -464,7 +464,7 @@ def _texts(shape: versions.Layout, files: Sequence[Landed]) -> str:
         return (
             f"SELECT * FROM read_csv({paths}, columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', "
             f"quote = '\"', escape = '\"', nullstr = [{nulls}], strict_mode = true, null_padding = false, "
-            "ignore_errors = false, filename = true, max_line_size = 33554432)"
+            "ignore_errors = false, filename = true)"
         )
     types = _parquet_types(files[0])
     kinds = {n: c for c, n in shape.known.items()}
@@ -483,7 +483,7 @@ def _parquet_text(name: str, kind: str, column: str | None) -> str:
     """A Parquet value as text, exactly: shortest digits of a float, UTC of a time, JSON of a map or struct."""
     if kind == "VARCHAR":
         return f"CASE WHEN {name} NOT IN ('', 'NULL', 'null') THEN {name} END"
-    if kind.startswith("MAP") or kind.startswith("STRUCT") or kind.endswith("]"):
+    if kind.startswith(("MAP", "STRUCT")) or kind.endswith("]"):
         return f"to_json({name})::VARCHAR"
     if kind == "BLOB":
         return f"decode({name})"
