@@ -167,9 +167,14 @@ class Task:
         return {"text/html": self.html + self.feedback.html, "text/plain": str(self)}
 
     def _ipython_display_(self) -> None:
+        from IPython.display import display
+
         from helpers.views import controls
 
         e = self.exercise
+        if e.solution is None:  # nothing to answer on these data
+            display(self._repr_mimebundle_(), raw=True)
+            return
         controls.question(
             self.html,
             label=f"Your answer to exercise {e.number}",

@@ -171,7 +171,7 @@ def owners(run: Any) -> Exercise:
         share if known else None,
         "An owner is a person who answers for the cost; a tag is only one way of finding that person."
         if known
-        else "These data have no allocation rules yet, so nothing has an owner: `finops init` writes the file to fill in.",
+        else "These data have no allocation rules yet, so nothing has an owner: “finops init” writes the file to fill in.",
         _mistakes(
             share,
             (

@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from helpers.terms.period import Month
+
 MODE = "FINOPS_MODE"  # set by the server: "app" or "lesson"; absent in JupyterLab
 CHOICES = (
     "application/vnd.finops.choices+json"  # a page takes no form from a notebook: it makes its own from this
@@ -57,7 +59,9 @@ def question(
         given = widgets.Text(
             placeholder="", description=label, style=style, layout=wide, continuous_update=False
         )
-    button = widgets.Button(description="Check", button_style="primary")
+    button = widgets.Button(
+        description="Check", tooltip=f"Check {label[0].lower()}{label[1:]}", button_style="primary"
+    )
     said = widgets.HTML(first)
     said.add_class("kit-live")  # the page makes it a live region
 
@@ -109,7 +113,7 @@ def form(choices: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> str
     """
     fields = "".join(
         f"<label>{_safe(name.capitalize())}"
-        f'<select name="{_safe(name)}">{_options(values, chosen.get(name, ALL))}</select></label>'
+        f'<select name="{_safe(name)}">{_options(name, values, chosen.get(name, ALL))}</select></label>'
         for name, values in choices.items()
     )
     return (
@@ -118,11 +122,18 @@ def form(choices: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> str
     )
 
 
-def _options(values: Sequence[str], chosen: str) -> str:
+def _options(name: str, values: Sequence[str], chosen: str) -> str:
     return "".join(
-        f'<option value="{_safe(v)}"{" selected" if v == chosen else ""}>{_safe(v or "all")}</option>'
+        f'<option value="{_safe(v)}"{" selected" if v == chosen else ""}>{_safe(_label(name, v))}</option>'
         for v in values
     )
+
+
+def _label(name: str, value: str) -> str:
+    """A choice as a reader reads it: ``September 2026``, ``all providers``."""
+    if value == ALL:
+        return f"all {name}s"
+    return Month.parse(value).title if name == "month" else value
 
 
 def _safe(text: object) -> str:
@@ -135,7 +146,7 @@ def _panel(choices, chosen, recompute):
     style = {"description_width": "initial"}
     picks = {
         name: widgets.Dropdown(
-            options=[(v or "all", v) for v in values],
+            options=[(_label(name, v), v) for v in values],
             value=chosen.get(name, ALL) if chosen.get(name, ALL) in values else values[0],
             description=name.capitalize(),
             style=style,
