@@ -18,7 +18,8 @@ COVERAGE = "percent-of-compute-spend-covered-by-commitment-based-discounts"
 
 def taken(charges, month="2026-09", scope=None, **more):
     """Results by key; of one scope (default: the whole)."""
-    found = catalog.compute(charges, "practitioner_kpis", month, as_of=more.pop("as_of", AS_OF), **more)
+    more = {"as_of": AS_OF, "scope": scope} | more
+    found = catalog.compute(charges, "practitioner_kpis", month, **more)
     return {k.key: k for k in found if k.scope == (scope or {})}
 
 
@@ -216,6 +217,34 @@ def test_targets_judge_by_direction(make, golden):
     assert k["percentage-of-commitment-based-discount-waste"].status == "missed"
     assert k["total-billed-cost"].status == "no target"  # neither more nor less is better
     assert k["commitment-utilization-score"].target == Decimal("0.8")  # the playbook's
+
+
+def test_the_company_s_budget_is_the_burn_rate_s_target(make, charge):
+    budgets = pd.DataFrame(
+        {
+            "month": ["2026-09", "2026-09", "2026-09", "2026-08"],
+            "department": ["Checkout", "Search", None, None],
+            "amount": [Decimal(60), Decimal(90), Decimal(300), Decimal(1)],
+            "currency": ["USD"] * 4,
+        }
+    )
+    table, burn = make([charge(cost=330)]), "csp-cloud-budget-burn-rate"
+    whole = taken(table, currency="USD", budgets=budgets)[burn]
+    assert (whole.value, whole.target, whole.status) == (11, 10, "missed")
+    parts = taken(table, currency="USD", budgets=budgets[budgets["department"].notna()])[burn]
+    assert parts.target == 5
+    mine = {"department": "Checkout"}
+    assert taken(table, scope=mine, currency="USD", budgets=budgets)[burn].target == 2
+    assert taken(table, currency="EUR", budgets=budgets)[burn].target is None
+
+
+def test_deliveries_say_which_known_sources_are_loaded(make, charge):
+    k = taken(
+        make([charge(cost=1)]),
+        sources=pd.DataFrame({"source": ["aws", "saas", "azure", "data centre"]}),
+        deliveries=pd.DataFrame({"id": ["one"], "source": ["aws"], "delivered": [date(2026, 10, 1)]}),
+    )
+    assert k["unified-cost-usage-visibility"].value == Decimal("0.25")
 
 
 def test_unknown_notebook(make):

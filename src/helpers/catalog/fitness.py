@@ -8,13 +8,14 @@ from typing import Any
 
 from helpers.catalog import kpis as catalog
 from helpers.catalog.kpis import COMPANIONS, Record
-from helpers.catalog.results import ORDINARY_NULLS, PERIOD, Plan, known, planned, take
+from helpers.catalog.results import ORDINARY_NULLS, PERIOD, Plan, known, planned, register, take
 from helpers.terms import focus
 
 PARTS = ("x_KitSource", "x_KitVersion")
 JOINED_BY = {  # companion -> columns by which it shows in the charges
     "allocation": ("x_KitOwner",),
     "tag_policy": ("x_KitTagPolicyMet",),
+    "skus": ("x_KitLegacy",),
 }
 
 
@@ -77,6 +78,7 @@ def computable(charges: Any, *, foundation_only: bool = True, **companions: Any)
     """
     records = [r for r in catalog.records() if r.number or not foundation_only]
     held = _held(charges, {c for r in records for v in r.variants for c in v.columns} | {"x_KitOwner"})
+    companions = companions | {"sources": register(companions.get("sources"), companions.get("deliveries"))}
     plans = [
         planned(r, v, charges, [PERIOD], {}, companions)
         for r in records

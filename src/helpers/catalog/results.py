@@ -12,7 +12,7 @@ from helpers.catalog import kpis as catalog
 from helpers.catalog import words
 from helpers.catalog.kpis import Record, Variant
 from helpers.terms.errors import UsageError
-from helpers.terms.money import CONTEXT, NAN, plain, ratio, shown
+from helpers.terms.money import CONTEXT, NAN, exact, plain, ratio, shown, total
 from helpers.terms.period import Month
 
 PERIOD, CURRENCY = "x_KitPeriod", "BillingCurrency"
@@ -170,11 +170,13 @@ def compute(
     scope : mapping, optional
         Only charges of these, by names of `DIMENSIONS`: {"provider": "AWS"}.
     deliveries, sources, invoices : DataFrame, optional
-        Companions, with the columns of `catalog.kpis.COMPANION_COLUMNS`.
+        Companions, with the columns of `catalog.kpis.COMPANION_COLUMNS`. A register of sources may leave out `loaded`
+        where deliveries name their source.
     targets : mapping or DataFrame, optional
         ``id`` or ``id:variant`` -> target; or columns kpi, target. The playbook's fill what is not named.
     **companions
-        Further companions by name; those that no KPI takes are left alone.
+        Further companions by name: `contracts`; `budgets` (month, department, amount, currency), whose month is the burn
+        rate's target; those that no KPI takes are left alone.
 
     Returns
     -------
@@ -192,9 +194,10 @@ def compute(
     table = _scoped(charges, base, currency)
     first = which.plus(1 - history)
     window = table.filter(table[PERIOD] >= str(min(first, which.plus(-1))), table[PERIOD] <= str(which))
-    given = {"deliveries": deliveries, "sources": sources, "invoices": invoices, **companions}
+    known_sources = register(sources, deliveries)
+    given = {"deliveries": deliveries, "sources": known_sources, "invoices": invoices, **companions}
     days = _open_days(table, which, as_of)
-    aims = _targets(targets, notebook_id)
+    aims = _targets(targets, notebook_id, _budget(companions.get("budgets"), which, base, currency))
     run = _Run(which, history, base, currency, aims, {} if days is None else {str(which): days}, given)
     results = run.whole(window, records, days)
     if "provider" not in base:
@@ -504,10 +507,39 @@ def _open_days(charges: Table, which: Month, as_of: date) -> int | None:
     return change.days_covered(charges, which)
 
 
-def _targets(given: Any, notebook_id: str) -> dict[str, Decimal]:
+def register(sources: Any, deliveries: Any) -> Any:
+    """The register of known sources, with what is loaded said by the record of deliveries (column source)."""
+    if (
+        sources is None
+        or "loaded" in sources.columns
+        or deliveries is None
+        or "source" not in deliveries.columns
+    ):
+        return sources
+    return sources.assign(loaded=sources["source"].isin(set(deliveries["source"])))
+
+
+def _budget(budgets: Any, which: Month, scope: Mapping[str, str], currency: str | None) -> dict[str, Decimal]:
+    """The month's budget as a target of the burn rate [currency/day]: the company's line, else its departments' sum."""
+    if budgets is None or currency is None or set(scope) - {"department"}:
+        return {}
+    rows = [
+        (department if isinstance(department, str) else "", exact(amount))
+        for m, department, amount, money in zip(
+            budgets["month"], budgets["department"], budgets["amount"], budgets["currency"], strict=True
+        )
+        if str(m) == str(which) and money == currency
+    ]
+    wanted = scope.get("department", "")
+    lines = [a for d, a in rows if d == wanted] or [a for d, a in rows if not wanted]
+    return {"csp-cloud-budget-burn-rate": ratio(total(lines), which.days)} if lines else {}
+
+
+def _targets(given: Any, notebook_id: str, budget: Mapping[str, Decimal]) -> dict[str, Decimal]:
     from helpers.catalog import playbooks
 
     aims = dict(playbooks.playbook(notebook_id).targets) if notebook_id in playbooks.ids() else {}
+    aims |= budget
     if given is None:
         return aims
     pairs = given.items() if isinstance(given, Mapping) else zip(given["kpi"], given["target"], strict=True)
