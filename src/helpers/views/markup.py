@@ -119,7 +119,7 @@ def table(
     )
     body = "".join(line(i, row) for i, row in enumerate(rows))
     return (
-        f'<div class="kit-scroll"><table class="kit-table"><caption class="{"kit-aloud" if quiet_caption else "kit-sub"}">'
+        f'<div class="kit-scroll" role="group" tabindex="0" aria-label="{safe(caption)}"><table class="kit-table"><caption class="{"kit-aloud" if quiet_caption else "kit-sub"}">'
         f"{safe(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -26,6 +26,7 @@ _ATTRIBUTES = {
     "img": {"src", "alt", "width", "height"},
     "source": {"srcset", "media"},
     "span": {"aria-hidden"},
+    "div": {"role", "tabindex", "aria-label"},  # what scrolls sideways can be reached by keyboard
     "details": {"open"},
     "th": {"scope", "colspan", "rowspan"},
     "td": {"colspan", "rowspan"},
@@ -36,6 +37,8 @@ _VALUES = {  # attribute -> what its value must match
     "width": re.compile(r"\d{1,4}"),
     "height": re.compile(r"\d{1,4}"),
     "media": re.compile(r"screen and \(max-width: \d+px\)"),
+    "role": re.compile("group"),
+    "tabindex": re.compile("0"),
     "aria-hidden": re.compile("true"),
     "dir": re.compile("auto|ltr|rtl"),
     "lang": re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]+)*"),
