@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 from helpers.data import allocation, layout
+from helpers.data.engine import engine, listed, lock, unreadable
 from helpers.data.history import State
 from helpers.terms.errors import Damaged, Refused
 
@@ -105,53 +103,3 @@ def stored_sql(files: list[Path], state: State) -> str:
     names = ", ".join(layout.quoted(c) for c in columns)
     # union_by_name opens every footer before the first row, so only where the files differ
     return f"SELECT {names} FROM read_parquet({listed(files)}, union_by_name = {str(not alike).lower()})"
-
-
-def listed(files: Iterable[Path]) -> str:
-    """Paths as an SQL list of texts."""
-    return "[" + ", ".join(text(f) for f in files) + "]"
-
-
-def text(value: object) -> str:
-    """A value as an SQL text, whatever it holds."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def unreadable(problem: Exception) -> Damaged:
-    """What the engine's refusal to read a store file means to a person."""
-    return Damaged(
-        f"a file of the store cannot be read: {str(problem).splitlines()[0]}",
-        "the files as their deliveries wrote them",
-        "finops check --deep names the file; restore it from a copy, or ingest the sources again into a new store",
-    )
-
-
-def engine(memory: str = "1GB", threads: int | None = None) -> Any:
-    """A DuckDB connection with an instance of its own, in UTC, not yet locked."""
-    import duckdb
-
-    spill = Path(tempfile.gettempdir()) / f"finops-{uuid4().hex}"
-    con = duckdb.connect(":memory:")
-    con.execute("SET TimeZone = 'UTC'")
-    con.execute("SET memory_limit = ?", [memory])
-    con.execute("SET temp_directory = ?", [str(spill)])
-    con.execute("SET parquet_metadata_cache = true")  # committed files never change
-    if threads:
-        con.execute("SET threads = ?", [threads])
-    return con
-
-
-def lock(con: Any, files: Iterable[Path]) -> None:
-    """Shut a connection's way to anything but these files, for reading only, for good."""
-    con.execute(
-        f"SET allowed_paths = {listed(files)}"
-    )  # paths may be read; an allowed folder could be written
-    for setting, value in (
-        ("autoinstall_known_extensions", "false"),
-        ("autoload_known_extensions", "false"),
-        ("allow_community_extensions", "false"),
-        ("python_enable_replacements", "false"),
-        ("enable_external_access", "false"),
-        ("lock_configuration", "true"),
-    ):
-        con.execute(f"SET {setting} = {value}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from helpers.data import charges, delta, layout, locks
 from helpers.data.delivery import Totals
+from helpers.data.engine import engine, listed, lock, unreadable
 from helpers.data.history import State, add_totals, replay
 from helpers.data.upkeep import needed
 from helpers.terms.errors import Damaged
@@ -248,14 +249,14 @@ def _stored(files: list[Path]) -> dict[tuple[str, str, str, str], tuple[int, Tot
 
     sums = ", ".join(f"coalesce(sum({c}), 0)" for c in COSTS)
     keys = "x_KitSource, coalesce(ServiceProviderName, ''), x_KitPeriod, coalesce(BillingCurrency, '')"
-    con = charges.engine()
-    charges.lock(con, files)
+    con = engine()
+    lock(con, files)
     try:
         rows = con.execute(
-            f"SELECT {keys}, count(*), {sums} FROM read_parquet({charges.listed(files)}) GROUP BY ALL"
+            f"SELECT {keys}, count(*), {sums} FROM read_parquet({listed(files)}) GROUP BY ALL"
         ).fetchall()
     except duckdb.Error as problem:
-        raise charges.unreadable(problem) from problem
+        raise unreadable(problem) from problem
     finally:
         con.close()
     return {tuple(r[:4]): (r[4], dict(zip(COSTS, r[5:], strict=True))) for r in rows}

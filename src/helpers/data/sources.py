@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from helpers.data import companions, explain, foreign, manifests, opening, versions
-from helpers.data.charges import engine, listed, text
+from helpers.data.engine import engine, listed, text
 from helpers.data.delivery import SourceFile, Staged, StagedSlice, Totals
 from helpers.data.layout import stored_columns
 from helpers.data.opening import Given, Landed, header

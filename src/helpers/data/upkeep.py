@@ -8,7 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 import helpers
-from helpers.data import charges, delta, layout, locks, moving
+from helpers.data import delta, layout, locks, moving
+from helpers.data.engine import engine, listed, text
 from helpers.data.history import DataFile, DeliveryRecord, replay
 from helpers.terms.errors import NotReconciled
 from helpers.terms.focus import COSTS
@@ -64,16 +65,16 @@ def compact(store: Path | str, *, now: datetime, timeout: float = 60.0) -> Upkee
 
 
 def _join(files: list[Path], target: Path) -> None:
-    con = charges.engine()
+    con = engine()
     try:
-        source = f"read_parquet({charges.listed(files)}, union_by_name = true)"
+        source = f"read_parquet({listed(files)}, union_by_name = true)"
         con.execute(
-            f"COPY (SELECT * FROM {source} ORDER BY ChargePeriodStart) TO {charges.text(target)} "
+            f"COPY (SELECT * FROM {source} ORDER BY ChargePeriodStart) TO {text(target)} "
             "(FORMAT parquet, COMPRESSION zstd)"
         )
         sums = ", ".join(["count(*)", *(f"sum({c})" for c in COSTS)])
         before = con.execute(f"SELECT {sums} FROM {source}").fetchone()
-        after = con.execute(f"SELECT {sums} FROM read_parquet({charges.text(target)})").fetchone()
+        after = con.execute(f"SELECT {sums} FROM read_parquet({text(target)})").fetchone()
     finally:
         con.close()
     if before != after:

@@ -1,0 +1,61 @@
+"""The embedded engine: a DuckDB instance of one's own, texts it takes safely, and the lock that shuts it in."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from helpers.terms.errors import Damaged
+
+
+def listed(files: Iterable[Path]) -> str:
+    """Paths as an SQL list of texts."""
+    return "[" + ", ".join(text(f) for f in files) + "]"
+
+
+def text(value: object) -> str:
+    """A value as an SQL text, whatever it holds."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def unreadable(problem: Exception) -> Damaged:
+    """What the engine's refusal to read a store file means to a person."""
+    return Damaged(
+        f"a file of the store cannot be read: {str(problem).splitlines()[0]}",
+        "the files as their deliveries wrote them",
+        "finops check --deep names the file; restore it from a copy, or ingest the sources again into a new store",
+    )
+
+
+def engine(memory: str = "1GB", threads: int | None = None) -> Any:
+    """A DuckDB connection with an instance of its own, in UTC, not yet locked."""
+    import duckdb
+
+    spill = Path(tempfile.gettempdir()) / f"finops-{uuid4().hex}"
+    con = duckdb.connect(":memory:")
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET memory_limit = ?", [memory])
+    con.execute("SET temp_directory = ?", [str(spill)])
+    con.execute("SET parquet_metadata_cache = true")  # committed files never change
+    if threads:
+        con.execute("SET threads = ?", [threads])
+    return con
+
+
+def lock(con: Any, files: Iterable[Path]) -> None:
+    """Shut a connection's way to anything but these files, for reading only, for good."""
+    con.execute(
+        f"SET allowed_paths = {listed(files)}"
+    )  # paths may be read; an allowed folder could be written
+    for setting, value in (
+        ("autoinstall_known_extensions", "false"),
+        ("autoload_known_extensions", "false"),
+        ("allow_community_extensions", "false"),
+        ("python_enable_replacements", "false"),
+        ("enable_external_access", "false"),
+        ("lock_configuration", "true"),
+    ):
+        con.execute(f"SET {setting} = {value}")
