@@ -186,21 +186,26 @@ def main(rows: int = 1_000_000, rounds: int = 9) -> dict:
                 k: (ours.get(k), theirs.get(k)) for k in ours | theirs if ours.get(k) != theirs.get(k)
             }
             times: dict[str, list[float]] = {"expressions": [], "sql": []}
+            work: dict[str, list[float]] = {"expressions": [], "sql": []}
             for n in range(rounds):
                 runs = [
                     ("expressions", lambda t=table: by_expressions(t)),
                     ("sql", lambda s=statement: by_sql(con, s)),
                 ]
                 for which, run in runs if n % 2 else reversed(runs):
-                    start = time.perf_counter()
+                    start, cpu = time.perf_counter(), time.process_time()
                     run()
                     times[which].append(time.perf_counter() - start)
+                    work[which].append(time.process_time() - cpu)
             medians = {which: statistics.median(t) for which, t in times.items()}
             result[name] = {
                 "expressions_s": round(medians["expressions"], 4),
                 "sql_s": round(medians["sql"], 4),
                 "ratio": round(medians["expressions"] / medians["sql"], 2),
                 "target": TARGETS[name],
+                "ratio_cpu": round(
+                    statistics.median(work["expressions"]) / statistics.median(work["sql"]), 2
+                ),
                 "fastest_s": {which: round(min(t), 4) for which, t in times.items()},
             }
     return result
