@@ -192,6 +192,6 @@ def css() -> str:
     here = Path(__file__)
     own = "\n".join(here.with_name(name).read_text("utf-8") for name in ("page.css", "controls.css"))
     return (
-        f":root{{color-scheme:light dark;{variables(LIGHT)}}}"
+        f":root{{{variables(LIGHT)}}}:root:has(.kit-body){{color-scheme:light dark}}"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{variables(DARK)}}}}}\n{own}"
     )
