@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -185,10 +185,8 @@ def _off_time(text: str) -> tuple[str, str, str] | None:
 
 def instant(text: str) -> datetime:
     """A point in time, UTC where no zone is said; ValueError where it is none."""
-    cut = re.sub(r"(\.\d{6})\d+", r"\1", text.strip().replace(" UTC", "Z"))
-    if not re.match(r"\d{4}-\d{1,2}-\d{1,2}", cut):
+    if not versions.TIME.fullmatch(text):
         raise ValueError(text)
+    cut = re.sub(r"(\.\d{6})\d+", r"\1", text.strip().replace(" UTC", "Z").replace("UTC", "Z"))
     found = datetime.fromisoformat(cut)
-    from datetime import UTC
-
     return found if found.tzinfo else found.replace(tzinfo=UTC)

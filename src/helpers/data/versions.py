@@ -48,6 +48,9 @@ OLD_NAMES = {"ServiceProviderName": "ProviderName"}  # new -> old; PublisherName
 SPANS = (("BillingPeriodStart", "BillingPeriodEnd"), ("ChargePeriodStart", "ChargePeriodEnd"))
 FIRST_DAY, LAST_DAY = "1990-01-01", "2200-01-01"  # outside stands what a spreadsheet left of a date
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+TIME = re.compile(  # the engine alone would also take 2026-9-1T0:
+    r" *\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?UTC|Z|[+-]\d\d(:?\d\d)?)?)? *", re.ASCII
+)
 SPREADSHEET = re.compile(r"\d(\.\d+)?E\+\d+", re.ASCII)
 CORES = r'(?i)"(?:x_)?(?:CoreCount|v?CPUs?|v?Cores?)"\s*:\s*"?([0-9]+(?:\.[0-9]+)?)["\s,}]'
 _ODD_TAG = r'"\s*:\s*[^\s"]'  # a value that is not a text; escaped quotes may look like one, which `tags_kept` settles
@@ -231,13 +234,12 @@ class _Number(str):
 
 
 def _text(value: object) -> str:
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
-
-
-def _plain(value: object) -> object:
+    """A nested value as JSON again, numbers as they were."""
     if isinstance(value, _Pairs):
-        return {k: _plain(v) for k, v in value}
-    return [_plain(v) for v in value] if isinstance(value, list) else value
+        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_text(v)}" for k, v in value) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_text, value)) + "]"
+    return str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
 
 
 def _no_constant(name: str) -> None:
@@ -306,15 +308,17 @@ def select(
             values[name] = f"(CASE WHEN {odd} THEN kit_round({text}) ELSE {text} END)::{focus.DECIMAL}"
             exact.append((name, f"CASE WHEN {odd} THEN kit_exact({text}) END"))
         elif column.kind == "time":
-            values[name] = f"make_timestamptz(epoch_us(t_{name}))"
+            values[name] = f"t_{name}"
             finer = rf"strlen({text}) > 26 AND regexp_matches({text}, '\.\d{{6}}\d*[1-9]')"
             other.append((name, f"CASE WHEN {finer} THEN {text} END"))
         elif column.kind == "tags":
-            values[name] = (
-                f"CASE WHEN {text} IS NOT NULL THEN coalesce(t_{name}, kit_tags({text})::JSON::{column.sql_type}) END"
+            # the engine's cast keeps a key twice, and writes 1.50 as 1.5
+            odd = (
+                f"{text} IS NOT NULL AND (t_{name} IS NULL OR regexp_matches({text}, {_sql(_ODD_TAG)}) "
+                f"OR list_unique(map_keys(t_{name})) <> cardinality(t_{name}))"
             )
-            odd = f"t_{name} IS NULL OR regexp_matches({text}, {_sql(_ODD_TAG)})"
-            other.append((name, f"CASE WHEN {text} IS NOT NULL AND ({odd}) THEN kit_raw_tags({text}) END"))
+            values[name] = f"CASE WHEN {odd} THEN kit_tags({text})::JSON::{column.sql_type} ELSE t_{name} END"
+            other.append((name, f"CASE WHEN {odd} THEN kit_raw_tags({text}) END"))
         elif column.allowed and name not in ("ServiceCategory", "ServiceSubcategory"):
             spelt = _spelt(text, name, column.allowed)
             values[name] = spelt
@@ -328,7 +332,7 @@ def select(
             values[name] = f"CASE WHEN {text} IS NULL THEN error('{name}') ELSE {values[name]} END"
     for start, end in SPANS:
         values[end] = f"CASE WHEN t_{end} < t_{start} THEN error('{end}') ELSE {values[end]} END"
-    period = "left(t_BillingPeriodStart::VARCHAR, 7)"
+    period = "left(make_timestamp(epoch_us(t_BillingPeriodStart))::VARCHAR, 7)"
     account = at["BillingAccountId"]
     keyed = [_sql(source), account, at.get("SubAccountId"), at["ServiceName"], at.get("Tags")]
     details = at.get("SkuPriceDetails")
@@ -371,9 +375,10 @@ def _odd_number(text: str) -> str:
 
 
 def _time(text: str) -> str:
-    cast = f"{text}::TIMESTAMP"
-    inside = f"{cast} BETWEEN TIMESTAMP '{FIRST_DAY}' AND TIMESTAMP '{LAST_DAY}'"
-    return f"CASE WHEN {text} IS NULL OR {inside} THEN {cast} ELSE error('time') END"
+    cast = f"{text}::TIMESTAMPTZ"  # TIMESTAMP would leave the offset out
+    inside = f"{cast} BETWEEN TIMESTAMPTZ '{FIRST_DAY}' AND TIMESTAMPTZ '{LAST_DAY}'"
+    shape = f"regexp_full_match({text}, {_sql(TIME.pattern)})"
+    return f"CASE WHEN {text} IS NULL OR ({shape} AND {inside}) THEN {cast} ELSE error('time') END"
 
 
 def _spelt(text: str, name: str, allowed: Sequence[str]) -> str:
