@@ -71,8 +71,8 @@ def shown(value: object, kind: str, unit: str = "") -> str:
     """A solution as a person reads it: ``1,234.56 USD``, ``12.5 %``, ``12 October 2026``."""
     if isinstance(value, Decimal):
         if kind == "percent":
-            return f"{(value * 100).quantize(Decimal('0.1'), ROUND_HALF_EVEN):,f} %"
-        return f"{value.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,f} {unit}".strip()
+            return f"{(value * 100).quantize(Decimal('0.1'), ROUND_HALF_EVEN):,f} %".replace("-", "−")
+        return f"{value.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,f} {unit}".strip().replace("-", "−")
     return f"{value.day} {value:%B %Y}" if isinstance(value, date) else str(value)
 
 

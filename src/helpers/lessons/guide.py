@@ -70,13 +70,20 @@ def text(notebook_id: str | Path, data: Path, *, as_of: str = "") -> str:
 
 
 def _exercise(e: Exercise) -> list[str]:
-    answer = e.shown(e.solution) if e.solution is not None else f"none on these data: {e.because}"
+    if e.solution is None:
+        return [
+            f"## Exercise {e.number}: {e.title}",
+            "",
+            e.question,
+            "",
+            f"**No answer on these data:** {e.because}",
+        ]
     return [
         f"## Exercise {e.number}: {e.title} ({e.minutes} minutes)",
         "",
         e.question,
         "",
-        f"**Answer:** {answer}" + (f". {e.because}" if e.solution is not None else ""),
+        f"**Answer:** {e.shown(e.solution)}. {e.because}",
         "",
         f"**Hint the learner can open:** {e.hint}",
         "",
