@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.data import tables
+from helpers.data.engine import text
 from helpers.terms import focus
 
 if TYPE_CHECKING:
@@ -139,13 +140,18 @@ def collisions(charges: Any) -> list[Collision]:
 
 
 def tag_keys(charges: Any) -> dict[str, int]:
-    """Every tag key, verbatim -> charges that carry it."""
+    """Every tag key, verbatim -> charges that carry it, most used first."""
+    rows = query(
+        charges,
+        "SELECT key, count(*) AS n FROM (SELECT unnest(map_keys(Tags)) AS key FROM these) GROUP BY 1 ORDER BY 2 DESC, 1",
+    )
+    return {r["key"]: r["n"] for r in rows}
+
+
+def query(charges: Any, sql: str) -> list[dict[str, Any]]:
+    """Rows of a small DuckDB query over the charges, which it calls ``these``."""
     con = charges.get_backend().con
-    inner = charges.select("Tags").compile()
-    found = con.execute(
-        f"SELECT key, count(*)::BIGINT FROM (SELECT unnest(map_keys(Tags)) AS key FROM ({inner})) GROUP BY 1"
-    ).fetchall()
-    return dict(sorted(found, key=lambda f: (-f[1], f[0])))
+    return con.execute(f"WITH these AS ({charges.compile()}) {sql}").to_arrow_table().to_pylist()
 
 
 def alike(key: str) -> str:
@@ -206,7 +212,7 @@ def _write_owners(
         "CREATE OR REPLACE TEMP TABLE kit_numbered AS SELECT row_number() OVER () AS n, * FROM kit_keys"
     )
     facts = [
-        f"SELECT n, {_text(on)} AS match_on, unnest({_values(on)}) AS value FROM kit_numbered"
+        f"SELECT n, {text(on)} AS match_on, trim(unnest({_values(on)})) AS value FROM kit_numbered"
         for on in dict.fromkeys(r["match_on"] for r in rules)
     ]
     con.execute(
@@ -219,11 +225,11 @@ def _write_owners(
         for p, r in enumerate(rules)
         if _holds(r, start)
     ]
-    text, number = pa.string(), pa.int64()
+    words, number = pa.string(), pa.int64()
     con.register(
         "kit_held",
         pa.Table.from_pylist(
-            held, pa.schema([("span", number), ("position", number), ("match_on", text), ("value", text)])
+            held, pa.schema([("span", number), ("position", number), ("match_on", words), ("value", words)])
         ),
     )
     con.register(
@@ -236,7 +242,7 @@ def _write_owners(
             }
         ),
     )
-    outcome = {c: pa.array([r[c] for r in rules], text) for c in ("owner", "department", "shared")}
+    outcome = {c: pa.array([r[c] for r in rules], words) for c in ("owner", "department", "shared")}
     con.register("kit_rules", pa.table({"position": pa.array(range(len(rules)), number)} | outcome))
     met = " ".join(
         f"WHEN {s} THEN {_met([p for p in policy if _holds(p, start)])}" for s, (start, _) in enumerate(spans)
@@ -248,7 +254,7 @@ def _write_owners(
             SELECT f.n, h.span, h.position FROM kit_facts f JOIN kit_held h USING (match_on, value) WHERE h.value <> '*'
             UNION ALL
             SELECT f.n, h.span, h.position FROM kit_facts f JOIN kit_held h USING (match_on)
-            WHERE h.value = '*' AND trim(f.value) <> ''
+            WHERE h.value = '*' AND f.value <> ''
         ), firsts AS (SELECT n, span, min(position) AS position FROM fits GROUP BY ALL)
         SELECT k.key{", k.SubAccountName AS name" if named else ""}, s.starts, s.ends,
             r.owner, r.department, r.shared, {_tagged("k.Tags")} AS tagged, CAST(CASE s.span {met} END AS BOOLEAN) AS met
@@ -273,7 +279,7 @@ def _owner_join(key: str, dated: bool, named: bool) -> str:
 def _values(match_on: str) -> str:
     if not match_on.startswith("tag:"):
         return f"[{match_on}]"
-    return "[" + ", ".join(f"Tags[{_text(key)}]" for key in match_on[4:].split(SPELLINGS)) + "]"
+    return "[" + ", ".join(f"Tags[{text(key)}]" for key in match_on[4:].split(SPELLINGS)) + "]"
 
 
 def _met(policy: list[dict[str, Any]]) -> str:
@@ -281,19 +287,17 @@ def _met(policy: list[dict[str, Any]]) -> str:
 
 
 def _key_met(row: dict[str, Any]) -> str:
-    values = [f"Tags[{_text(key)}]" for key in row["tag_key"].split(SPELLINGS)]
-    allowed = [a for a in (row["allowed_values"] or "").split(SPELLINGS) if a]
-    good = f"IN ({', '.join(map(_text, allowed))})" if allowed else ""
-    tests = [f"coalesce({v} {good}, false)" if good else f"coalesce(trim({v}) <> '', false)" for v in values]
+    values = [f"Tags[{text(key)}]" for key in row["tag_key"].split(SPELLINGS)]
+    allowed = [a for a in (row["allowed_values"] or "").split(SPELLINGS) if a.strip()]
+    good = f"IN ({', '.join(map(text, (a.strip() for a in allowed)))})" if allowed else ""
+    tests = [
+        f"coalesce(trim({v}) {good}, false)" if good else f"coalesce(trim({v}) <> '', false)" for v in values
+    ]
     return "(" + " OR ".join(tests) + ")"
 
 
 def _tagged(tags: str) -> str:
     return f"coalesce(trim(array_to_string(map_values({tags}), '')) <> '', false)"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 # --- what the kit's own tables say ----------------------------------------------------------------------------------
@@ -318,9 +322,9 @@ def _could_be_covered() -> str:
     """Whether a programme of the provider covers a SKU of this service."""
     cases = []
     for row in factors("eligibility"):
-        terms = [f"regexp_matches(provider, {_text(row['provider'])})"]
+        terms = [f"regexp_matches(provider, {text(row['provider'])})"]
         terms += [
-            f"regexp_matches({column}, {_text(row[name])})"
+            f"regexp_matches({column}, {text(row[name])})"
             for column, name in (
                 ("category", "ServiceCategory"),
                 ("service", "ServiceName"),
@@ -329,7 +333,7 @@ def _could_be_covered() -> str:
             if row[name]
         ]
         if row["unless"]:
-            terms.append(f"NOT regexp_matches(coalesce(ChargeDescription, ''), {_text(row['unless'])})")
+            terms.append(f"NOT regexp_matches(coalesce(ChargeDescription, ''), {text(row['unless'])})")
         cases.append("(" + " AND ".join(terms) + ")")
     return " OR ".join(cases)
 
@@ -339,15 +343,15 @@ def _write_skus(con: Any, skus: list[dict[str, Any]]) -> bool:
     import pyarrow as pa
 
     texts = ("SkuPriceDetails", "SkuMeter", "ChargeDescription")
-    text = pa.string()
+    words = pa.string()
     con.register(
         "kit_own",
         pa.table(
             {
-                "sku": pa.array([r["sku_id"] for r in skus], text),
+                "sku": pa.array([r["sku_id"] for r in skus], words),
                 "own_cores": pa.array([r["cores"] for r in skus], pa.decimal128(38, 18)),
                 "own_legacy": pa.array([r["legacy"] for r in skus], pa.bool_()),
-                "own_tier": pa.array([r["tier"] for r in skus], text),
+                "own_tier": pa.array([r["tier"] for r in skus], words),
             }
         ),
     )
@@ -381,11 +385,11 @@ def _told(name: str, result: str, texts: Iterable[str]) -> str:
     found = [
         "CASE "
         + " ".join(
-            f"WHEN regexp_matches(provider, {_text(r['provider'])}) AND regexp_matches(category, {_text(r['category'])})"
-            f" AND regexp_matches({text}, {_text(r['pattern'])}) THEN {_text(r[result])}"
+            f"WHEN regexp_matches(provider, {text(r['provider'])}) AND regexp_matches(category, {text(r['category'])})"
+            f" AND regexp_matches({said}, {text(r['pattern'])}) THEN {text(r[result])}"
             for r in factors(name)
         )
         + " END"
-        for text in texts
+        for said in texts
     ]
     return f"coalesce({', '.join(found)})"

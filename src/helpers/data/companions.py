@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MATCHES = ("SubAccountId", "SubAccountName", "ServiceName", "BillingAccountId", "x_KitSource")
 SHARED = ("distributed", "undistributed")
 TIERS = ("frequent", "infrequent", "archive")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # what a spreadsheet would compute, and our own shield
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ TABLES = {
 
 
 def recognise(header: Iterable[str]) -> str | None:
-    """Name of the companion table whose required columns all stand in `header`, or None.
+    """Name of the companion table whose required columns stand in `header`, or None.
 
     Examples
     --------
@@ -206,13 +207,14 @@ def recognise(header: Iterable[str]) -> str | None:
     >>> recognise(["BilledCost"]) is None
     True
     """
-    names = {h.strip() for h in header}
-    fits = [t for t in TABLES.values() if names.issuperset(t.required)]
-    return (
-        max(fits, key=lambda t: (len(t.required), len(names & {f.name for f in t.fields}))).name
-        if fits
-        else None
-    )
+    names = {h.strip() for h in header if h.strip() and not h.strip().startswith("#")}
+    fits = []
+    for table in TABLES.values():
+        known = len(names & {f.name for f in table.fields})
+        # other people's exports may have a column `source` too: half of the columns must be the table's
+        if names.issuperset(table.required) and known * 2 >= len(names):
+            fits.append((len(table.required), known, table.name))
+    return max(fits)[2] if fits else None
 
 
 def read(path: Path | str, name: str | None = None) -> pyarrow.Table:
@@ -279,6 +281,28 @@ def with_loaded(sources: pyarrow.Table, names: Iterable[str]) -> pyarrow.Table:
     rows += [{"source": n, "provider": None, "note": None} for n in held if n not in known]
     text = {c: pa.array([r[c] for r in rows], pa.string()) for c in ("source", "provider", "note")}
     return pa.table(text | {"loaded": pa.array([r["source"] in held for r in rows], pa.bool_())})
+
+
+def shielded(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe before it, which `read` takes off again.
+
+    Examples
+    --------
+    >>> shielded("=1+1"), shielded("Team A")
+    ("'=1+1", 'Team A')
+    """
+    return "'" + text if text.startswith(FORMULA) else text
+
+
+def _unshielded(text: str) -> str:
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+
+
+def init(charges: Any, folder: Path | str, sources: Iterable[tuple[str, str]] = (), *, force: bool = False):
+    """Write drafts of the companion tables: see `proposals.init`."""
+    from helpers.data import proposals
+
+    return proposals.init(charges, folder, sources, force=force)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -363,7 +387,7 @@ def _record(
             file=str(path),
             row=row,
         )
-    given = {h: c.strip() for h, c in zip(header, cells, strict=False)}
+    given = {h: _unshielded(c.strip()) for h, c in zip(header, cells, strict=False)}
     if table.filled and not any(given.get(f) for f in table.filled):
         return None
     record: dict[str, Any] = {"row": row}
@@ -474,7 +498,7 @@ def _check_unique(path: Path, table: Companion, records: Sequence[dict[str, Any]
                     + (", or let one end (valid_to) before the other begins" if table.dated else ""),
                     file=str(path),
                     row=record["row"],
-                    column=table.unique[-1] if len(table.unique) == 1 else table.unique[0],
+                    column=table.unique[0],
                 )
         seen.setdefault(key, []).append(record)
 

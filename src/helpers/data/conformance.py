@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from helpers.data.allocation import alike, collisions
+from helpers.data.allocation import alike, collisions, query
 from helpers.terms import focus
 from helpers.terms.currencies import is_national
 from helpers.terms.money import CONTEXT, exact, plain, total
@@ -461,16 +461,9 @@ def _example(row: Mapping[str, Any], column: str) -> str:
 # --- rules on more than one charge ----------------------------------------------------------------------------------
 
 
-def _sql(charges: Any, query: str) -> list[dict[str, Any]]:
-    """A query over the charges, which it calls `these`."""
-    con = charges.get_backend().con
-    found = con.execute(f"WITH these AS ({charges.compile()}) {query}").to_arrow_table()
-    return found.to_pylist()
-
-
 def _spellings(charges: Any) -> list[Finding]:
     """Values that ingest spelled as the specification does: the text of the file stands in x_KitOther."""
-    rows = _sql(
+    rows = query(
         charges,
         """SELECT e.key AS column, e.value AS value, count(*) AS n, min(x_KitFile) AS file FROM (
         SELECT unnest(map_entries(x_KitOther)) AS e, x_KitFile FROM these WHERE cardinality(x_KitOther) > 0)
@@ -498,7 +491,7 @@ def _spellings(charges: Any) -> list[Finding]:
 
 
 def _by_value(charges: Any, column: str) -> list[dict[str, Any]]:
-    return _sql(
+    return query(
         charges,
         f"""SELECT {column} AS value, coalesce(BillingCurrency, 'none') AS currency, count(*) AS n,
         sum(BilledCost) AS billed, min(x_KitFile) AS file FROM these GROUP BY ALL ORDER BY 1, 2""",
@@ -604,7 +597,7 @@ def _duplicates(charges: Any) -> list[Finding]:
         "ChargeDescription, CommitmentDiscountStatus, CommitmentDiscountId, RegionId, AllocatedResourceId, Tags::VARCHAR"
     )
     # grouping by a hash keeps ten million charges in memory; its own collisions are one in a billion
-    rows = _sql(
+    rows = query(
         charges,
         f"""SELECT n, billed, currency, file, description, delivered FROM (
         SELECT hash({same}) AS h, count(*) AS n, min(BilledCost) AS billed, min(coalesce(BillingCurrency, 'none')) AS currency,
@@ -640,7 +633,7 @@ def _products(charges: Any) -> list[Finding]:
     """Unit price × quantity against cost, in Decimal, dearest first."""
     found = []
     for cost, rule in (("List", "CAU-ListCost-C-011-C"), ("Contracted", "CAU-ContractedCost-C-011-C")):
-        rows = _sql(
+        rows = query(
             charges,
             f"""SELECT * FROM (SELECT {cost}UnitPrice AS price, PricingQuantity AS quantity, {cost}Cost AS cost,
             coalesce(BillingCurrency, 'none') AS currency, count(*) AS n, sum(BilledCost) AS billed, min(x_KitFile) AS file,
@@ -688,7 +681,7 @@ def _residue(charges: Any) -> list[Finding]:
     decimals = [c.id for c in focus.columns().values() if c.kind == "decimal"]
     found = []
     held = "cardinality(x_KitExact) > 0"
-    counted = _sql(
+    counted = query(
         charges,
         f"SELECT DISTINCT unnest(map_keys(x_KitExact)) AS name FROM these WHERE {held} ORDER BY 1",
     )
@@ -722,7 +715,7 @@ def _residue(charges: Any) -> list[Finding]:
 
 
 def _absent(charges: Any) -> list[Finding]:
-    rows = _sql(charges, "SELECT x_KitVersion AS v, count(*) AS n FROM these GROUP BY 1 ORDER BY 1")
+    rows = query(charges, "SELECT x_KitVersion AS v, count(*) AS n FROM these GROUP BY 1 ORDER BY 1")
     found = []
     for row in rows:
         if not row["v"] or row["v"] >= focus.VERSIONS[-1]:
@@ -764,7 +757,7 @@ def invoice_lines(charges: Any, invoices: pyarrow.Table | None) -> list[InvoiceL
     list of InvoiceLine
         Of everything charged or invoiced, by period, issuer, currency.
     """
-    rows = _sql(
+    rows = query(
         charges,
         """SELECT coalesce(InvoiceIssuerName, 'not said') AS issuer, x_KitPeriod AS period,
         coalesce(BillingCurrency, 'none') AS currency, sum(BilledCost) AS billed FROM these GROUP BY ALL""",
