@@ -58,6 +58,7 @@ def test_concentration_is_the_share_of_the_largest(bench, one):
     charges = bench.table([row("A", 50), row("B", 30), row("C", 15), row(None, 5)])
     assert one(totals.concentration(charges, top=1)) == Decimal("0.5")
     assert one(totals.concentration(charges)) == Decimal("0.95")
+    assert totals.concentration(charges).key == "concentration:top-3-ServiceName"
     assert one(totals.concentration(charges, top=9)) == 1
     assert totals.concentration(charges, "RegionId", 2).key == "concentration:top-2-RegionId"
 
@@ -98,7 +99,7 @@ def test_ties_are_ranked_by_the_month_before_then_by_name(bench):
 def test_sums_by_are_of_one_month(bench):
     charges = bench.table([row("A", 1), row("A", 2, x_KitPeriod="2026-08")])
     found = totals.sums_by(charges, Month(2026, 9), ["ServiceName"])
-    assert list(found["total-billed-cost"]) == [1]
+    assert found[["ServiceName", "BillingCurrency", "total-billed-cost"]].values.tolist() == [["A", "USD", 1]]
 
 
 def test_month_and_window_look_at_the_billing_month(bench):
