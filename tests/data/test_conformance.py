@@ -80,11 +80,32 @@ def test_a_good_charge_is_quiet():
     assert found({}) == {}
 
 
-@pytest.mark.parametrize("rule", CASES)
-def test_rule_fires_and_is_quiet(rule):
+@pytest.fixture(scope="module")
+def every_case():
+    """All cases as charges of one relation: what breaks a rule, and what comes near it."""
+    rows = [
+        {"SkuId": f"{rule} {kind}", "ResourceId": f"{rule} {kind}"} | change
+        for rule, changes in CASES.items()
+        for kind, change in zip(("breaks", "near"), changes, strict=True)
+    ]
+    return owning.charges(*rows)
+
+
+@pytest.mark.parametrize("rule", [r.id for r in conformance.rules() if r.id in CASES])
+def test_rule_on_a_charge_fires_and_is_quiet(every_case, rule):
+    (one,) = [r for r in conformance.rules() if r.id == rule]
+    broken = every_case.filter(one.breaks(every_case)).ResourceId.to_pyarrow().to_pylist()
+    assert f"{rule} breaks" in broken
+    assert f"{rule} near" not in broken
+
+
+MORE = [rule for rule in CASES if rule not in {r.id for r in conformance.rules()}]
+
+
+@pytest.mark.parametrize("rule", [*MORE, "CAU-EffectiveCost-C-003-M"])
+def test_a_finding_tells_count_cost_example_consequence_and_remedy(rule):
     breaking, near = CASES[rule]
     got = found(breaking, {"ResourceId": "other", "SkuId": "s2"})
-    assert rule in got
     assert got[rule].count == 1
     assert list(got[rule].billed.values()) == [breaking.get("BilledCost", Decimal("1.25"))]
     assert "september.csv" in got[rule].examples[0]
