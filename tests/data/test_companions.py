@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from tests.conftest import ROOT
 from tests.data import owning
 
 from helpers.data import companions
@@ -219,3 +220,13 @@ def test_no_cell_starts_a_formula_and_rules_still_fit(tmp_path):
             assert not [c for line in csv.reader(f) for c in line if c.startswith(("=", "+", "-", "@"))]
     table = owning.charges(row, allocation=made["allocation.csv"].path)
     assert table.x_KitDepartment.to_pyarrow().to_pylist() == ['=HYPERLINK("http://x")']
+
+
+def test_the_dictionary_says_the_same_as_the_code():
+    text = (ROOT / "docs" / "companions.md").read_text(encoding="utf-8")
+    for table in companions.TABLES.values():
+        section = text.split(f"## {table.file}\n")[1].split("\n## ")[0]
+        assert table.doc in section
+        for f in table.fields:
+            needed = "yes" if f.required else ""
+            assert f"| `{f.name}` | {f.kind} | {needed} | {f.doc.replace('|', chr(92) + '|')}" in section
