@@ -603,7 +603,7 @@ def _duplicates(charges: Any) -> list[Finding]:
         SELECT hash({same}) AS h, count(*) AS n, min(BilledCost) AS billed, min(coalesce(BillingCurrency, 'none')) AS currency,
             min(x_KitFile) AS file, min(ChargeDescription) AS description, count(DISTINCT x_KitFile) AS delivered
         FROM these WHERE BilledCost <> 0 GROUP BY h HAVING count(*) > 1)
-        ORDER BY (n - 1) * abs(billed)::DOUBLE DESC, file, description""",
+        ORDER BY abs(billed) DESC, n DESC, file, description""",
     )
     if not rows:
         return []
