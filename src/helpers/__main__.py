@@ -1,0 +1,496 @@
+"""The command line ``finops``: verbs only; what they do stands in the layers below.
+
+Exit codes, one table for all verbs: `helpers.terms.errors.EXIT_CODES`. Heavy imports stand inside the verbs, so that
+``finops --help`` starts at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from helpers import __version__
+from helpers.terms import errors
+from helpers.terms.errors import KitError, Refused, UsageError
+
+DATA = {"envvar": "FINOPS_DATA", "default": "store", "show_default": "$FINOPS_DATA, else ./store"}
+
+
+class Kit(click.Group):
+    """Verbs in the order of use, and one way to say what went wrong."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def main(self, args=None, prog_name=None, **_: Any) -> Any:  # type: ignore[override]
+        as_json = _json_target(list(args if args is not None else sys.argv[1:]))
+        try:
+            code = super().main(args, prog_name or "finops", standalone_mode=False)
+            sys.exit(code if isinstance(code, int) else errors.DONE)
+        except click.ClickException as problem:
+            said = UsageError(problem.format_message(), "", "finops --help")
+            _fail(said, as_json, problem.show if not as_json else None)
+        except (click.Abort, KeyboardInterrupt):
+            _fail(Refused("stopped by you; nothing was changed"), as_json)
+        except KitError as problem:
+            _fail(problem, as_json)
+        except OSError as problem:
+            what = os.strerror(problem.errno) if problem.errno else str(problem)
+            where = str(problem.filename) if problem.filename else None
+            _fail(Refused(what, "a disk with room and a folder that you may write", "mend that, then run it again; nothing was changed", file=where), as_json)  # fmt: skip
+        except Exception as problem:  # a bug of ours: a sentence for the person, the rest to a log
+            _fail(_bug(problem), as_json)
+
+
+def _fail(problem: KitError, as_json: str, show: Callable[[], None] | None = None) -> None:
+    from helpers.runs.secrets import masked
+
+    if as_json:
+        record = {k: masked(v) if isinstance(v, str) else v for k, v in problem.record().items()}
+        _emit(record, as_json)
+    if show:
+        show()
+    else:
+        for line in [*str(problem).splitlines(), *(f"  {n}" for n in getattr(problem, "__notes__", []))]:
+            click.echo(masked(line), err=True)
+    sys.exit(problem.code)
+
+
+def _bug(problem: Exception) -> KitError:
+    import tempfile
+    import traceback
+
+    from helpers.runs.secrets import masked
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="finops-", suffix=".log", delete=False, encoding="utf-8"
+    ) as log:
+        log.write(masked("".join(traceback.format_exception(problem))))
+    return Refused(
+        f"something went wrong inside the kit ({type(problem).__name__})",
+        "",
+        f"the details are in {log.name}; please report them with what you did",
+    )
+
+
+def _json_target(args: list[str]) -> str:
+    for at, arg in enumerate(args):
+        if arg.startswith("--json="):
+            return arg.partition("=")[2]
+        if arg == "--json":
+            after = args[at + 1] if at + 1 < len(args) else ""
+            return after if after and (after == "-" or not after.startswith("-")) else "-"
+    return ""
+
+
+def _emit(record: Any, target: str) -> None:
+    text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True, default=str)
+    if target == "-":
+        click.echo(text)
+        return
+    path = Path(target)
+    half = path.with_name(f".{path.name}.part")
+    half.write_text(text + "\n", "utf-8")
+    half.replace(path)
+
+
+def _day(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    from helpers.terms.period import parse_day
+
+    return parse_day(value) if value else None
+
+
+def reading(verb: Callable) -> Callable:
+    """The options of every verb that reads a store."""
+    verb = click.option("--json", "as_json", is_flag=False, flag_value="-", default="", metavar="[FILE|-]", help="Also as JSON, to a file or the screen.")(verb)  # fmt: skip
+    verb = click.option("--as-of", callback=_day, metavar="DATE", help="Take the deliveries dated up to this day (UTC).")(verb)  # fmt: skip
+    return click.option("--data", metavar="STORE", **DATA, help="Folder of the store.")(verb)
+
+
+def writing(help: str, default: str | None = None) -> Callable:
+    """The options of every verb that writes."""
+
+    def add(verb: Callable) -> Callable:
+        verb = click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")(verb)
+        return click.option("--to", metavar="FOLDER", default=default, required=default is None, show_default=True, help=help)(verb)  # fmt: skip
+
+    return add
+
+
+@click.group(cls=Kit, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="finops")
+def main() -> None:
+    """FinOps playbooks as notebooks: charges in, signed numbers, decisions and lessons out.
+
+    \b
+    Exit codes: 0 done · 1 findings (check only) · 2 usage · 3 not reconciled
+                4 damaged · 5 refused or failed, nothing changed
+    Times without a zone are UTC.
+    """
+
+
+@main.command()
+@writing("Folder for the sample company's deliveries.", "sample_data/larkspur")
+@click.option("--seed", default=20260901, show_default=True, help="The same seed gives the same bytes.")
+def sample(to: str, dry_run: bool, seed: int) -> None:
+    """Write the sample company: two clouds, thirteen closed months and an open one."""
+    from helpers.data import sample as company
+
+    if dry_run:
+        click.echo(f"would write the deliveries of {company.COMPANY} to {to}")
+        return
+    for folder in company.write(Path(to), seed):
+        click.echo(folder)
+    click.echo(Path(to) / "company")
+
+
+@main.command()
+@reading
+@writing("Folder for the drafts.", "company")
+@click.option("--force", is_flag=True, help="Replace drafts of the same name.")
+def init(data: str, as_of: Any, as_json: str, to: str, dry_run: bool, force: bool) -> None:
+    """Draft your owner rules, tag policy, invoices and more from what the charges contain."""
+    import tempfile
+
+    from helpers.data import companions, open_charges, store
+
+    charges = open_charges(data, as_of)
+    known = [(s.name, ", ".join(s.providers)) for s in store.sources(data, as_of)]
+    if dry_run:
+        with tempfile.TemporaryDirectory() as scratch:
+            drafts = companions.init(charges, Path(scratch), known, force=True)
+    else:
+        drafts = companions.init(charges, Path(to), known, force=force)
+    for draft in drafts:
+        verb = "would write" if dry_run else "wrote"
+        click.echo(f"{verb} {Path(to) / draft.path.name}: {draft.rows} rows. {draft.note}")
+    if as_json:
+        _emit([{"file": d.path.name, "rows": d.rows, "note": d.note} for d in drafts], as_json)
+    if not dry_run:
+        click.echo(f"Complete them, then: finops ingest {to} --to {data}")
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True)
+@writing("Folder of the store; made where there is none.", "store")
+@click.option(
+    "--as", "source", metavar="SOURCE", help="Name of the export; else the manifest's or the folder's."
+)
+@click.option(
+    "--period",
+    "periods",
+    multiple=True,
+    metavar="YYYY-MM",
+    help="The delivery is whole for this billing month.",
+)
+@click.option(
+    "--replace",
+    multiple=True,
+    metavar="YYYY-MM",
+    help="Replace this month, however little the delivery holds.",
+)
+@click.option("--append", is_flag=True, help="Add to what is held instead of replacing it.")
+@click.option("--accept-older", is_flag=True, help="Take a delivery older than what is held.")
+@click.option(
+    "--json", "as_json", is_flag=False, flag_value="-", default="", metavar="[FILE|-]", help="Also as JSON."
+)
+def ingest(files, to, dry_run, source, periods, replace, append, accept_older, as_json) -> None:
+    """Read FOCUS files (and companion tables) into the store: one delivery of one source, whole or not at all.
+
+    FILES: files, folders, globs, archives, s3:// abfs:// gs:// addresses. CSV (gz, zst, zip) and Parquet.
+    """
+    import tempfile
+    from contextlib import nullcontext
+    from datetime import UTC, datetime
+
+    from helpers.data import companions, sources, store
+
+    now = datetime.now(UTC)
+    delivery = sources.find(list(files), source=source, periods=periods, today=now.date())
+    told: dict[str, Any] = {"companions": []}
+    if delivery.files:
+        place = tempfile.TemporaryDirectory() if dry_run else store.staging(to)
+        with place if place is not None else nullcontext() as scratch, _progress("reading") as tell:
+            staged = sources.stage(delivery, Path(scratch), progress=tell)
+            outcome = store.ingest(
+                to,
+                staged,
+                replace=replace,
+                append=append,
+                accept_older=accept_older,
+                dry_run=dry_run,
+                now=now,
+            )
+        told |= outcome.plain()
+        _say_outcome(outcome, staged)
+    tables = []
+    for name, given in delivery.companions:
+        with _local(given) as path:
+            tables.append(
+                (
+                    name,
+                    given.name,
+                    companions.read(path, name),
+                    companions.details(path, companions.read(path, name)),
+                )
+            )
+    for name, label, table, details in tables:
+        if not dry_run:
+            details |= {"file": Path(label).name}
+            store.write_table(to, name, table, delivery.delivered, details, now=now)
+        told["companions"].append({"name": name, "rows": table.num_rows})
+        click.echo(f"{'would keep' if dry_run else 'kept'} {name}: {table.num_rows} rows from {label}")
+    if as_json:
+        _emit(told, as_json)
+
+
+@contextmanager
+def _local(given: Any) -> Iterator[Path]:
+    """A companion's file on this disk."""
+    path = Path(given.url)
+    if path.is_file():
+        yield path
+        return
+    import tempfile
+
+    from helpers.data import opening
+
+    with tempfile.TemporaryDirectory() as folder:
+        landed = opening.land(given, Path(folder)) if hasattr(opening, "land") else None
+        if landed is None:
+            raise Refused(
+                f"{given.name} is not on this disk", "a local file", "copy it here first", file=given.name
+            )
+        yield Path(landed.path)
+
+
+@contextmanager
+def _progress(verb: str) -> Iterator[Callable[[int, int, int], None] | None]:
+    """Bytes, rows and time left: a bar on a terminal, nothing for work that is over at once, lines in a log."""
+    if not sys.stderr.isatty():
+        import time
+
+        last = [time.monotonic()]
+
+        def line(done: int, whole: int, rows: int) -> None:
+            if time.monotonic() - last[0] > 10:
+                last[0] = time.monotonic()
+                click.echo(f"{verb}: {done / 1e6:,.0f} of {whole / 1e6:,.0f} MB, {rows:,} rows", err=True)
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), TextColumn("{task.fields[rows]:,} rows"))  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(verb, total=None, rows=0)
+        yield lambda done, whole, rows: bar.update(task, completed=done, total=whole, rows=rows)
+
+
+def _say_outcome(outcome: Any, staged: Any) -> None:
+    from helpers.terms.money import plain
+
+    click.echo(f"{staged.source}, delivered {staged.delivered}: {outcome.done}")
+    for change in outcome.slices:
+        for (provider, currency), totals in sorted(change.totals.items()):
+            before = change.totals_before.get((provider, currency))
+            was = f", before: {plain(before['BilledCost'])}" if before else ""
+            click.echo(
+                f"  {change.period} {provider} {change.account}: {change.action}, {change.rows:,} rows, "
+                f"billed {plain(totals['BilledCost'])} {currency}{was}"
+            )
+    for note in [*outcome.cleaned, *outcome.record.notes]:
+        click.echo(f"  note: {note}")
+
+
+@main.command()
+@reading
+@click.option("--deep", is_flag=True, help="Also the checksum of every file.")
+def check(data: str, as_of: Any, as_json: str, deep: bool) -> None:
+    """Reconcile the store with its sources and invoices; list what breaks the specification and which KPI suffers."""
+    from helpers.data import conformance, open_charges, store
+    from helpers.terms.money import plain
+
+    verified = store.verify(data, deep=deep)
+    reconciled = store.reconcile(data, as_of)
+    charges = open_charges(data, as_of)
+    tables = {n: store.read_table(data, n, as_of) for n in store.table_names(data)}
+    found = conformance.findings(charges, store.deliveries(data, as_of), tables)
+    invoices = conformance.invoice_lines(charges, tables.get("invoices"))
+    click.echo(f"{verified.files} files are as they were written{' (checksums compared)' if deep else ''}.")
+    for line in reconciled.lines:
+        differs = {c: plain(v) for c, v in line.difference.items() if v} or "0.00 on all four costs"
+        click.echo(f"{line.source} {line.provider} {line.period} {line.currency}: {line.rows_store:,} rows, billed {plain(line.in_store['BilledCost'])}, difference {differs}")  # fmt: skip
+    for rest in reconciled.residue:
+        click.echo(f"beyond 18 places: {rest.source} {rest.period} {rest.column}: {rest.count} values, sum {plain(rest.amount)}")  # fmt: skip
+    for bill in invoices:
+        if bill.invoiced is not None:
+            click.echo(f"invoice {bill.issuer} {bill.period} {bill.currency}: charges {plain(bill.billed)}, invoice {plain(bill.invoiced)}, difference {plain(bill.difference or 0)}")  # fmt: skip
+    for one in found:
+        click.echo(f"[{one.severity}] {one.title} ({one.rule}, {one.section}): {one.count:,} charges")
+        for text in (one.consequence, one.remedy, *(f"for example {e}" for e in one.examples)):
+            if text:
+                click.echo(f"    {text}")
+    if as_json:
+        import dataclasses
+
+        _emit({"verified": dataclasses.asdict(verified), "exact": reconciled.exact, "lines": json.loads(reconciled.frame().astype(str).to_json(orient="records")), "findings": [f.record() for f in found], "invoices": [dataclasses.asdict(i) | {"difference": i.difference} for i in invoices]}, as_json)  # fmt: skip
+    if not reconciled.exact:
+        sys.exit(errors.NOT_RECONCILED)
+    if any(f.severity != "note" for f in found):
+        sys.exit(errors.FINDINGS)
+
+
+@main.command()
+@reading
+@click.option("--compact", is_flag=True, help="Join the small files of each month.")
+@click.option(
+    "--vacuum", metavar="KEEP-SINCE", callback=_day, help="Delete files that no day from this one on needs."
+)
+@click.option("--upgrade", is_flag=True, help="Raise an older store to this kit's format.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
+def history(data, as_of, as_json, compact, vacuum, upgrade, dry_run) -> None:
+    """List the deliveries with totals before and after; keep the store in shape."""
+    from datetime import UTC, datetime
+
+    from helpers.data import store
+    from helpers.terms.money import plain
+
+    now = datetime.now(UTC)
+    for asked, verb in ((compact, store.compact), (upgrade, store.upgrade)):
+        if asked:
+            click.echo("would do it" if dry_run else str(verb(data, now=now)))
+    if vacuum:
+        click.echo(
+            f"would keep what is needed since {vacuum}"
+            if dry_run
+            else str(store.vacuum(data, vacuum, now=now))
+        )
+    records = store.history(data, as_of)
+    for r in records:
+        click.echo(f"{r.delivered} {r.source or '(kit)'} {r.kind} version {r.version}, ingested {r.ingested:%Y-%m-%d %H:%M} UTC")  # fmt: skip
+        for c in r.slices:
+            for key in sorted(c.totals.keys() | c.totals_before.keys()):
+                before, after = (
+                    t.get(key, {}).get("BilledCost", 0) for t in (c.totals_before, c.totals_after)
+                )
+                click.echo(f"  {c.period} {key[0]} {c.account} {c.action}: billed {plain(before) if before else '0'} → {plain(after)} {key[1]}, rows {c.rows_before:,} → {c.rows_after:,}")  # fmt: skip
+    if as_json:
+        _emit([r.plain() for r in records], as_json)
+
+
+@main.command()
+@reading
+@click.option("--all", "everything", is_flag=True, help="Also the KPIs that later notebooks bring.")
+def kpis(data: str, as_of: Any, as_json: str, everything: bool) -> None:
+    """Say which of the FinOps Foundation's 88 KPIs your data can answer, and what the others need."""
+    from helpers import catalog
+    from helpers.data import open_charges
+    from helpers.runs.session import companions
+
+    charges = open_charges(data, as_of)
+    fit = catalog.computable(charges, **companions(Path(data), as_of))
+    counted: dict[str, int] = {}
+    for f in fit:
+        counted[f.state] = counted.get(f.state, 0) + 1
+        if everything or f.state != "later notebook":
+            click.echo(
+                f"{f.state:18} {f.record.number or '':>3} {f.record.id}"
+                + (f"\n{'':22} {f.why}" if f.why else "")
+            )
+    click.echo(", ".join(f"{n} {state}" for state, n in counted.items()))
+    if as_json:
+        _emit([f.as_record() for f in fit], as_json)
+
+
+@main.command()
+@click.argument("notebook")
+@click.option(
+    "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter of the notebook."
+)
+@reading
+@writing("Folder of the report.", "reports")
+@click.option("--timeout", default=600.0, show_default=True, help="Seconds a run may take.")
+@click.option("--memory", default=0, help="Megabytes a run may use; 0 for no limit.")
+def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) -> None:
+    """Run a notebook and write its report: page, results, actions, tables, manifest."""
+    from helpers.runs import parameters
+    from helpers.runs import report as reports
+
+    given = parameters.split(pairs)
+    fixed = {"data": str(Path(data).resolve()), **({"as_of": as_of.isoformat()} if as_of else {})}
+    doubled = sorted(set(given) & set(fixed))
+    if doubled:
+        raise UsageError(f"-p {doubled[0]} beside --{doubled[0].replace('_', '-')}", "one of the two", f"leave -p {doubled[0]} away")  # fmt: skip
+    from helpers.catalog import notebooks
+
+    path = notebooks.find(notebook)
+    known = parameters.declared(path)
+    given = parameters.check(given | {k: v for k, v in fixed.items() if k in known}, known)
+    if dry_run:
+        click.echo(f"would run {path.name} with {given} and write {to}")
+        return
+    tell = (lambda section: click.echo(f"… {section}", err=True)) if sys.stderr.isatty() else None
+    manifest = reports.make(path, Path(to), given, timeout=timeout, memory=memory * 1_000_000, tell=tell)
+    seconds = manifest["timings"]["seconds"]["all"]
+    click.echo(f"{Path(to).resolve() / 'index.html'}")
+    click.echo(
+        f"{len(manifest['reconciliation'])} lines reconciled, difference 0.00; {seconds:.1f} s", err=True
+    )
+    if as_json:
+        _emit(manifest, as_json)
+
+
+@main.command()
+@click.argument("notebook")
+@reading
+@writing("Folder of the learner's copy.", "lessons")
+@click.option("--facilitator", is_flag=True, help="Also the facilitator's guide, with the answers.")
+@click.option("--page", is_flag=True, help="Serve the lesson as a page for people who do not code.")
+@click.option("--port", default=8866, show_default=True)
+def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port) -> None:
+    """Write a learner's copy with its data, or serve the lesson as a page."""
+    day = as_of.isoformat() if as_of else ""
+    if page:
+        from helpers.runs import app
+
+        app.serve(notebook, data=Path(data), mode="lesson", port=port, as_of=day)
+        return
+    if dry_run:
+        click.echo(f"would write a learner's copy of {notebook} to {to}")
+        return
+    from helpers.lessons import learner
+
+    made = learner.write(notebook, Path(to), Path(data), facilitator=facilitator, as_of=day)
+    click.echo(f"{made}\nOpen it: jupyter lab {made}")
+    if as_json:
+        _emit({"notebook": str(made)}, as_json)
+
+
+@main.command()
+@click.argument("notebook", default="practitioner_kpis")
+@click.option("--data", metavar="STORE", **DATA, help="Folder of the store.")
+@click.option(
+    "--as-of", callback=_day, metavar="DATE", help="Take the deliveries dated up to this day (UTC)."
+)
+@click.option("--port", default=8866, show_default=True)
+@click.option("--open/--no-open", "browser", default=False, help="Open a browser.")
+def serve(notebook, data, as_of, port, browser) -> None:
+    """Serve a notebook as a page on this machine (loopback only)."""
+    from helpers.runs import app
+
+    app.serve(
+        notebook, data=Path(data), port=port, as_of=as_of.isoformat() if as_of else "", open_browser=browser
+    )
+
+
+if __name__ == "__main__":
+    main()

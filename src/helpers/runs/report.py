@@ -1,0 +1,518 @@
+"""One report: a notebook run in a child process, its files whole in their folder or not there at all.
+
+The parent starts no notebook. It checks what it was given, forks, watches the child's time and memory, and swaps the
+finished folder into place. Whatever ends the child (an error, a signal, the kernel's out-of-memory killer) leaves the
+earlier report as it was and a record of what happened beside it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from helpers.catalog import notebooks
+from helpers.runs import parameters
+from helpers.terms import errors
+from helpers.terms.errors import KitError, Refused, RunFailed
+from helpers.terms.quick import skip_grammar
+
+FILES = ("index.html", "results.json", "actions.csv", "tables.xlsx", "notebook.ipynb", "manifest.json")
+FORK = hasattr(os, "fork")
+EXCHANGE = 2  # renameat2's flag: two folders change places in one step
+AT_FDCWD = -100
+POLL = 0.05  # how often the parent looks at its child [s]
+
+
+def make(
+    notebook_id: str | Path,
+    to: Path,
+    given: Mapping[str, str],
+    *,
+    timeout: float = 600.0,
+    memory: int = 0,
+    tell: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Run a notebook and leave its report in `to`.
+
+    Parameters
+    ----------
+    notebook_id : str or Path
+    to : Path
+        Folder; absent, empty, or an earlier report, which is replaced as a whole.
+    given : mapping
+        Parameter name to text; checked before anything starts.
+    timeout : float, default 600
+        Wall time allowed [s].
+    memory : int, default 0
+        Resident memory allowed [bytes]; 0 for no limit.
+    tell : callable, optional
+        Told each section as it begins.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    UsageError
+        An unknown parameter or notebook.
+    Refused
+        The folder holds something else, or another run writes it.
+    RunFailed
+        The notebook stopped; where its executed copy is kept.
+    """
+    path = notebooks.find(notebook_id)
+    given = parameters.check(given, parameters.declared(path))
+    to = Path(os.path.abspath(to))  # noqa: PTH100 - a link in the path stays a link
+    with _alone(to):
+        _may_replace(to)
+        _recover(to)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
+        try:
+            outcome = _in_child(path, scratch, given, timeout, memory, tell)
+            if outcome.get("error"):
+                raise _failed(outcome, scratch, to, path)
+            for name in FILES:
+                with (scratch / "report" / name).open("rb") as file:
+                    os.fsync(file.fileno())
+            _swap(scratch / "report", to, scratch / "before")
+            return json.loads((to / "manifest.json").read_text("utf-8"))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+# --- the child ------------------------------------------------------------------------------------------------------
+
+
+def _in_child(
+    path: Path,
+    scratch: Path,
+    given: Mapping[str, str],
+    timeout: float,
+    memory: int,
+    tell: Callable[[str], None] | None,
+) -> dict[str, Any]:
+    """Run `_work` in a process of its own; what it wrote down, or how it ended."""
+    if FORK:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                os.setsid()  # its own group, so that whatever it started ends with it
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
+                _work(path, scratch, given)
+                status = 0
+            finally:
+                os._exit(status)
+    else:  # Windows: a fresh interpreter does the same work
+        import subprocess
+
+        code = "import json,sys; from helpers.runs import report; report.worked(json.loads(sys.argv[1]))"
+        said = json.dumps({"path": str(path), "scratch": str(scratch), "given": dict(given)})
+        child = subprocess.Popen([sys.executable, "-c", code, said]).pid
+    ended = _watch(child, scratch, timeout, memory, tell)
+    outcome = scratch / "outcome.json"
+    if outcome.is_file():
+        return json.loads(outcome.read_text("utf-8"))
+    return {"error": ended, "needed": "a run that ends by itself", "remedy": _remedy(ended)}
+
+
+def worked(said: Mapping[str, Any]) -> None:
+    """The child's work where it cannot be forked."""
+    _work(Path(said["path"]), Path(said["scratch"]), said["given"])
+
+
+def _watch(child: int, scratch: Path, timeout: float, memory: int, tell: Callable[[str], None] | None) -> str:
+    """Wait for the child; end it when it takes too long or too much. How it ended, in words."""
+    until = time.monotonic() + timeout
+    said, ended = "", ""
+    try:
+        while True:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                break
+            section = _section(scratch)
+            if tell and section != said:
+                tell(section)
+                said = section
+            if not ended:
+                if time.monotonic() > until:
+                    ended = f"it took longer than {timeout:g} s"
+                elif memory and _resident(child) > memory:
+                    ended = f"it used more than {memory / 1e6:,.0f} MB of memory"
+                if ended:
+                    os.killpg(child, signal.SIGKILL)
+            time.sleep(POLL)
+    except BaseException:  # the person stopped us: the child stops too
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    if ended:
+        return ended
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"its process was ended by {signal.Signals(number).name}" + (
+            " (the machine may have run out of memory)" if number == signal.SIGKILL else ""
+        )
+    return f"its process ended with {os.waitstatus_to_exitcode(status)} and left no word"
+
+
+def _resident(child: int) -> int:
+    try:
+        pages = Path(f"/proc/{child}/statm").read_text("ascii").split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _section(scratch: Path) -> str:
+    try:
+        return json.loads((scratch / "progress.json").read_text("utf-8"))["section"]
+    except (OSError, ValueError):
+        return ""
+
+
+def _remedy(ended: str) -> str:
+    if "longer" in ended:
+        return "raise --timeout, or narrow the run with -p provider=… or -p department=…"
+    if "memory" in ended:
+        return "free memory or raise --memory; a department's report needs less than the whole company's"
+    return "run it again; if it ends so again, open the notebook in JupyterLab and run it there"
+
+
+def _work(path: Path, scratch: Path, given: Mapping[str, str]) -> None:
+    """Execute, render, write down: all inside the child. Never raises."""
+    started, begun = datetime.now(UTC), time.perf_counter()
+    log = (scratch / "log.txt").open("w", encoding="utf-8")
+    for stream in (1, 2):
+        os.dup2(log.fileno(), stream)  # libraries' warnings go to the log, not on the person's screen
+    executed = scratch / "notebook.ipynb"
+    try:
+        notebook, seconds = _execute(path, scratch, executed, given)
+        report = scratch / "report"
+        report.mkdir()
+        from helpers.runs import outputs
+
+        rendering = time.perf_counter()
+        found = outputs.write(report, notebook, _page_title(path, outputs.results(notebook)))
+        outputs.write_manifest(
+            report,
+            {
+                "run": str(uuid.uuid4()),
+                "notebook": path.stem,
+                "notebook_sha256": _sha(path),
+                "parameters": {
+                    "given": dict(given),
+                    "resolved": found["parameters"],
+                    "as_of": found["as_of"],
+                },
+                "inputs": found["data"],
+                "reconciliation": found["reconciliation"],
+                "packages": _packages(),
+                "started": started.isoformat(timespec="seconds"),
+                "timings": {
+                    "seconds": {
+                        "cells": seconds,
+                        "page": round(time.perf_counter() - rendering, 3),
+                        "all": round(time.perf_counter() - begun, 3),
+                    }
+                },
+            },
+        )
+        _write(scratch / "outcome.json", {"done": True})
+    except BaseException as problem:
+        _write(scratch / "outcome.json", _told(problem, scratch))
+
+
+def _execute(path: Path, scratch: Path, executed: Path, given: Mapping[str, str]) -> tuple[Any, list[dict]]:
+    skip_grammar()
+    import logging
+
+    import nbformat
+    import papermill
+
+    from helpers.runs import engine
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    source = scratch / path.name
+    prepared = notebooks.read(path, "report")
+    nbformat.write(prepared, source)
+    sections = _sections(prepared)
+
+    def tell(index: int, code: str) -> None:
+        _write(scratch / "progress.json", {"cell": index, "section": _near(sections, index), "source": code})
+
+    engine.register()
+    engine.InProcess.tell = tell
+    os.environ["FINOPS_MODE"] = "report"
+    papermill.execute_notebook(
+        str(source),
+        str(executed),
+        parameters=dict(given),
+        engine_name="kit",
+        kernel_name="python3",
+        progress_bar=False,
+    )
+    notebook = nbformat.read(executed, as_version=4)
+    seconds = [
+        {"cell": i, "section": _near(sections, i), "seconds": round(c.metadata.papermill["duration"] or 0, 3)}
+        for i, c in enumerate(notebook.cells)
+        if c.cell_type == "code"
+    ]
+    return notebook, seconds
+
+
+def _sections(notebook: Any) -> list[tuple[int, str]]:
+    found = []
+    for index, cell in enumerate(notebook.cells):
+        for line in cell.source.splitlines() if cell.cell_type == "markdown" else []:
+            if line.startswith("#"):
+                found.append((index, line.lstrip("# ").strip()))
+    return found
+
+
+def _near(sections: list[tuple[int, str]], index: int) -> str:
+    before = [name for at, name in sections if at <= index]
+    return before[-1] if before else "the beginning"
+
+
+def _told(problem: BaseException, scratch: Path) -> dict[str, Any]:
+    """What stopped the run, as the parent will say it; details go to the log."""
+    import traceback
+
+    from helpers.runs import engine
+
+    traceback.print_exception(problem)
+    sys.stderr.flush()
+    inside = engine.InProcess.stopped_by
+    cause = inside if inside is not None and type(problem).__name__ == "PapermillExecutionError" else problem
+    if isinstance(cause, KitError):
+        return cause.record() | {"error": str(cause), "found": cause.found, "kind": type(cause).__name__}
+    if isinstance(cause, OSError) and cause.errno is not None:
+        return {
+            "error": f"{os.strerror(cause.errno)}",
+            "kind": type(cause).__name__,
+            "remedy": "make room or grant access, then run it again",
+        }
+    return {
+        "error": f"{type(cause).__name__}: {str(cause)[:300]}",
+        "kind": type(cause).__name__,
+        "remedy": "open the kept notebook in JupyterLab and run it there; if the kit is at fault, please report it",
+    }
+
+
+def _page_title(path: Path, found: Mapping[str, Any]) -> str:
+    return f"{notebooks.title(path)}, {found['month']}"
+
+
+def _packages() -> dict[str, str]:
+    from importlib import metadata
+
+    names = (
+        "finops-playbook-kit",
+        "pandas",
+        "duckdb",
+        "ibis-framework",
+        "deltalake",
+        "pyarrow",
+        "papermill",
+        "matplotlib",
+        "nbconvert",
+    )
+    return {"python": sys.version.split()[0]} | {n: metadata.version(n) for n in names}
+
+
+def _sha(path: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write(path: Path, record: Mapping[str, Any]) -> None:
+    """Whole or not at all: the parent may read at any moment."""
+    half = path.with_suffix(".part")
+    half.write_text(json.dumps(record, ensure_ascii=False, default=str), "utf-8", errors="replace")
+    half.replace(path)
+
+
+# --- the folder -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _alone(to: Path):
+    """Nobody else writes this folder meanwhile; a second run is told who does."""
+    from filelock import FileLock, Timeout
+
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(to.parent / f".{to.name}.lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        holder = _holder(to)
+        raise Refused(
+            f"another run is writing this report{holder}",
+            "one run at a time",
+            "wait for it, or give another --to",
+            file=str(to),
+        ) from None
+    except OSError as problem:
+        raise Refused(
+            f"cannot write there: {os.strerror(problem.errno or 0)}",
+            "a folder that you may write",
+            "give another --to",
+            file=str(to),
+        ) from problem
+    name = to.parent / f".{to.name}.holder"
+    try:
+        name.write_text(f"process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "utf-8")
+        yield
+    finally:
+        name.unlink(missing_ok=True)
+        lock.release()
+        (to.parent / f".{to.name}.lock").unlink(missing_ok=True)
+
+
+def _holder(to: Path) -> str:
+    try:
+        return f" ({(to.parent / f'.{to.name}.holder').read_text('utf-8')})"
+    except OSError:
+        return ""
+
+
+def _is_report(folder: Path) -> bool:
+    try:
+        return "notebook_sha256" in json.loads((folder / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def _may_replace(to: Path) -> None:
+    if not to.exists():
+        return
+    foreign = sorted(p.name for p in to.iterdir() if p.name not in FILES) if to.is_dir() else [to.name]
+    if foreign or (any(to.iterdir()) and not _is_report(to)):
+        raise Refused(
+            f"the folder holds {', '.join(foreign[:3]) or 'files that are no report of the kit'}",
+            "an empty folder, none, or an earlier report",
+            "give another --to, or move these files away",
+            file=str(to),
+        )
+
+
+def _swap(made: Path, to: Path, before: Path) -> None:
+    """Put the finished folder in place of the earlier one, in one step where the system can."""
+    if not to.exists():
+        made.rename(to)
+        return
+    if _exchange(made, to):
+        return
+    kept = to.with_name(
+        f".{to.name}.before"
+    )  # found again by `_recover` if we are killed between the two renames
+    to.rename(kept)
+    made.rename(to)
+    shutil.rmtree(kept, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    return call(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), EXCHANGE) == 0
+
+
+def _recover(to: Path) -> None:
+    """Bring back a report that a killed run had moved aside, and clear what killed runs left."""
+    kept = to.with_name(f".{to.name}.before")
+    if kept.is_dir():
+        if to.exists():
+            shutil.rmtree(kept, ignore_errors=True)
+        else:
+            kept.rename(to)
+    for left in to.parent.glob(f".{to.name}-*"):
+        if re.fullmatch(re.escape(f".{to.name}-") + r"[a-z0-9_]{8}", left.name) and left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _failed(outcome: Mapping[str, Any], scratch: Path, to: Path, path: Path) -> KitError:
+    """Keep what there is of a failed run beside the report; the error that says so."""
+    section = _section(scratch)
+    place = to.with_name(f"{to.name}.failed") / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    try:
+        progress = json.loads((scratch / "progress.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        progress = {}
+    record = dict(outcome) | {
+        "status": "failed",
+        "notebook": path.stem,
+        "section": section,
+        "cell": progress.get("cell"),
+    }
+    kept = ""
+    try:
+        place.mkdir(parents=True)
+        source = scratch / "notebook.ipynb"
+        source = source if source.is_file() and source.stat().st_size else scratch / path.name
+        if source.is_file():
+            _mark(source, place / "notebook.ipynb", progress.get("cell"), str(outcome["error"]))
+        if (scratch / "log.txt").is_file():
+            from helpers.runs.secrets import masked
+
+            (place / "log.txt").write_text(
+                masked((scratch / "log.txt").read_text("utf-8", errors="replace")), "utf-8"
+            )
+        (place / "error.json").write_text(json.dumps(record, indent=1, ensure_ascii=False), "utf-8")
+        (place / "error.txt").write_text(f"{path.stem} stopped in “{section}”: {outcome['error']}\n", "utf-8")
+        kept = f"; what it did up to there is kept in {place}"
+    except OSError:
+        shutil.rmtree(place, ignore_errors=True)
+    where = f" in “{section}”" if section else ""
+    kind = getattr(errors, str(outcome.get("kind", "")), None)
+    if isinstance(kind, type) and issubclass(kind, KitError):
+        made = kind(
+            str(outcome["found"]), str(outcome.get("needed") or ""), str(outcome.get("remedy") or ""),
+            file=outcome.get("file"), row=outcome.get("row"), column=outcome.get("column"),
+        )  # fmt: skip
+        made.add_note(f"{path.stem} stopped{where}{kept}")
+        return made
+    return RunFailed(
+        f"{path.stem} stopped{where}: {outcome['error']}",
+        "",
+        f"{outcome.get('remedy') or 'run it again'}{kept}",
+    )
+
+
+def _mark(source: Path, target: Path, cell: int | None, error: str) -> None:
+    """Copy the executed notebook; where its process died, the running cell is marked failed, not pending."""
+    try:
+        book = json.loads(source.read_text("utf-8"))
+        for index, each in enumerate(book["cells"]):
+            state = each["metadata"].setdefault("papermill", {})
+            if index == cell and state.get("status") != "failed":
+                state |= {"status": "failed", "exception": True}
+                if each["cell_type"] == "code" and not any(
+                    o["output_type"] == "error" for o in each["outputs"]
+                ):
+                    each["outputs"].append(
+                        {"output_type": "error", "ename": "RunFailed", "evalue": error, "traceback": [error]}
+                    )
+            elif cell is not None and index > cell:
+                state |= {"status": "pending", "exception": None}
+        target.write_text(json.dumps(book, indent=1, ensure_ascii=False), "utf-8")
+    except (OSError, ValueError, KeyError):
+        shutil.copy(source, target)
