@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from helpers.data import sources
 from helpers.terms import focus
 
 TODAY = date(2026, 11, 24)
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 _FIXED = {
     "AllocatedMethodDetails": '{"Elements":[{"AllocatedRatio":0.25}]}',
     "AllocatedTags": '{"workload":"web"}',

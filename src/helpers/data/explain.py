@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from helpers.data import versions
+from helpers.data import opening, versions
 from helpers.data.versions import Layout
 from helpers.terms import focus
 from helpers.terms.errors import BadInput
@@ -73,13 +73,7 @@ def _refuse_undecodable(path: Path, name: str) -> None:
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as problem:
-                raise BadInput(
-                    f"byte 0x{line[problem.start]:02X} is not UTF-8; the text looks like Latin-1 or Windows-1252",
-                    "CSV in UTF-8",
-                    "save or export it as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8)",
-                    file=name,
-                    row=row,
-                ) from problem
+                raise opening.not_utf8(line, name, row) from problem
 
 
 def _ragged(row: int, values: list[str], layout: Layout, name: str) -> BadInput:

@@ -18,6 +18,7 @@ from typing import IO, Any
 from helpers.terms.errors import BadInput, KitError
 
 CHUNK = 1 << 22
+LONGEST_HEADER = 1 << 20
 PARQUET, GZIP, ZIP, ZSTD = b"PAR1", b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
 MARKS = ("_SUCCESS", "_committed_", "_started_", "_metadata", "_common_metadata")
 EXTRAS = {
@@ -274,8 +275,9 @@ class Landed:
         Hash of the bytes as delivered, and of the content.
     bytes : int
     parquet : bool
-    lines : int
-        Records of a CSV, header included, counted by line ends outside quotes (blank lines count too).
+    records : int
+        Rows that a Parquet file says it has; of a CSV, line ends outside quotes without the header's (blank lines
+        count too).
     """
 
     given: Given
@@ -284,7 +286,7 @@ class Landed:
     content: str
     bytes: int
     parquet: bool
-    lines: int
+    records: int
 
 
 def land(given: Given, scratch: Path, seen: Callable[[int], None] | None = None) -> Landed:
@@ -306,8 +308,6 @@ def land(given: Given, scratch: Path, seen: Callable[[int], None] | None = None)
 
     with stream(given, tell) as pieces:
         first = next(pieces, b"")
-        if not first:
-            raise BadInput("an empty file", "a FOCUS file", "export or download it again", file=given.name)
         packed = given.remote or bool(given.member) or _is_packed(given)
         parquet = first[:4] == PARQUET
         if not parquet:
@@ -327,15 +327,17 @@ def land(given: Given, scratch: Path, seen: Callable[[int], None] | None = None)
             if out:
                 out.close()
     path = target if packed else Path(given.url)
-    return Landed(
-        given,
-        path,
-        delivered.hexdigest(),
-        content.hexdigest(),
-        size,
-        parquet,
-        0 if parquet else counter.lines,
-    )
+    records = _parquet_rows(path, given.name) if parquet else counter.lines - 1
+    return Landed(given, path, delivered.hexdigest(), content.hexdigest(), size, parquet, records)
+
+
+def _parquet_rows(path: Path, name: str) -> int:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        return parquet.read_metadata(path).num_rows
+    except (ArrowException, OSError, ValueError) as problem:
+        raise damaged_parquet(name, problem) from problem
 
 
 def _is_packed(given: Given) -> bool:
@@ -345,6 +347,8 @@ def _is_packed(given: Given) -> bool:
 
 
 def _refuse_encodings(first: bytes, name: str) -> None:
+    if not first:
+        raise BadInput("an empty file", "a FOCUS file", "export or download it again", file=name)
     if first[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in first[:200]:
         utf16 = first[:2] in (b"\xff\xfe", b"\xfe\xff") or first[1:2] == b"\0"
         raise BadInput(
@@ -395,9 +399,30 @@ def header(given: Given | Path | str) -> list[str]:
         first = next(pieces, b"")
         if first[:4] == PARQUET:
             return _parquet_header(given)
-        _refuse_encodings(first, given.name) if first else None
-        text = first[: 1 << 20].decode("utf-8-sig", errors="replace")
-        return next(csv.reader(io.StringIO(text, newline="")), [])
+        _refuse_encodings(first, given.name)
+        while len(first) < LONGEST_HEADER and (more := next(pieces, b"")):
+            first += more
+        text = first[:LONGEST_HEADER].decode("utf-8-sig", errors="replace")
+        names = next(csv.reader(io.StringIO(text, newline="")), [])
+    if any("\ufffd" in name for name in names):
+        raise not_utf8(first, given.name, 1)
+    return names
+
+
+def not_utf8(line: bytes, name: str, row: int) -> BadInput:
+    """The refusal of a line in another encoding."""
+    try:
+        line.decode("utf-8-sig")
+        byte = "the text"
+    except UnicodeDecodeError as problem:
+        byte = f"byte 0x{line[problem.start]:02X}"
+    return BadInput(
+        f"{byte} is not UTF-8; it looks like Latin-1 or Windows-1252",
+        "CSV in UTF-8",
+        "save or export it as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8)",
+        file=name,
+        row=row,
+    )
 
 
 def _parquet_header(given: Given) -> list[str]:

@@ -13,16 +13,17 @@ import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
+from uuid import uuid4
 
 from helpers.data import companions, explain, foreign, manifests, opening, versions
-from helpers.data.engine import engine, listed, text
 from helpers.data.delivery import SourceFile, Staged, StagedSlice, Totals
+from helpers.data.engine import engine, listed, text
 from helpers.data.layout import stored_columns
 from helpers.data.opening import Given, Landed, header
 from helpers.terms.errors import BadInput, KitError, NotReconciled, UsageError
@@ -204,11 +205,14 @@ def _listed_beside(given: list[Given], lists: list[manifests.Manifest], data: li
     for manifest in lists:
         folder = places[manifest.name].url.rsplit("/", 1)[0] if manifest.name in places else ""
         for one in manifest.files:
-            path = f"{folder}/{one.path}" if folder else one.path
-            try:
-                found += opening.expand([path])
-            except BadInput as problem:
-                raise _incomplete(manifest.name, f"the file {one.path} is missing") from problem
+            ways = [one.path] if "://" in one.path else []
+            ways += [f"{folder}/{one.path}", f"{folder}/{PurePosixPath(one.path).name}"] if folder else []
+            for way in ways:
+                with suppress(BadInput):
+                    found += opening.expand([way])
+                    break
+            else:
+                raise _incomplete(manifest.name, f"the file {one.path} is missing")
     return found
 
 
@@ -287,12 +291,15 @@ def stage(delivery: Delivery, into: Path, *, progress: Progress | None = None) -
     """
     if not delivery.files:
         raise BadInput("no FOCUS file", "at least one", "give the files that hold the charges")
-    into = Path(into)
+    into = Path(into) / f"staged-{uuid4().hex[:12]}"
     scratch, out = into / "unpacked", into / "slices"
     for folder in (scratch, out):
         folder.mkdir(parents=True)
     try:
         return _stage(delivery, scratch, out, _Meter(delivery, progress))
+    except BaseException:
+        shutil.rmtree(into, ignore_errors=True)
+        raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -301,7 +308,8 @@ class _Meter:
     """Progress over two passes: hashing counts a fifth, reading the rest."""
 
     def __init__(self, delivery: Delivery, tell: Progress | None) -> None:
-        self.tell, self.total, self.hashed, self.read, self.rows = tell, 0, 0, 0.0, 0
+        self.tell, self.total, self.hashed, self.read = tell, 0, 0, 0.0
+        self.records = 0  # in all files, as far as known
         if tell:
             self.total = sum(
                 Path(g.url).stat().st_size for g in delivery.files if not g.remote and not g.member
@@ -314,11 +322,13 @@ class _Meter:
 
     def say(self) -> None:
         if self.tell:
-            self.tell(int(0.2 * self.hashed + 0.8 * self.read), self.total, self.rows)
+            rows = int(self.records * self.read / self.total) if self.total else 0
+            self.tell(int(0.2 * self.hashed + 0.8 * self.read), self.total, rows)
 
 
 def _stage(delivery: Delivery, scratch: Path, out: Path, meter: _Meter) -> Staged:
     landed = [opening.land(g, scratch, meter.landing) for g in delivery.files]
+    meter.records = sum(x.records for x in landed)
     _refuse_twice(landed)
     _check_hashes(delivery, landed)
     layouts = [versions.layout(header(x.given), x.given.name, delivery.version) for x in landed]
@@ -512,6 +522,10 @@ def _write_group(
             )
     except duckdb.Error as problem:
         raise _explained(con, shape, [x for x, _ in files], problem) from problem
+    # a folder kit_part=… would become a column of whoever reads the files next
+    for n, written in enumerate(sorted(target.rglob("*.parquet"))):
+        written.rename(target.with_name(f"{target.name}-{n}.parquet"))
+    shutil.rmtree(target, ignore_errors=True)
 
 
 def _explained(con: Any, shape: versions.Layout, files: Sequence[Landed], problem: Exception) -> KitError:
@@ -625,7 +639,7 @@ def _slices(con: Any, out: Path) -> tuple[list[StagedSlice], dict[str, int]]:
 
 
 def _written(files: Sequence[Path]) -> str:
-    return f"read_parquet({listed(files)}, filename = true, hive_partitioning = false)"
+    return f"read_parquet({listed(files)}, filename = true)"
 
 
 def _residues(con: Any, files: Sequence[Path]) -> dict[tuple[str, str], dict[str, tuple[int, Decimal]]]:
@@ -690,14 +704,11 @@ def _counted(
     counted = []
     for file, label in zip(landed, labels, strict=True):
         written = rows.get(label, 0)
-        if file.parquet:
-            from pyarrow import parquet
-
-            needed = parquet.read_metadata(file.path).num_rows
-        else:
-            needed = file.lines - 1
-            if needed != written:  # blank lines, or quotes inside plain values: the slow reader judges
-                needed = explain.count(file.path)
+        needed = file.records
+        if (
+            needed != written and not file.parquet
+        ):  # blank lines, or quotes in plain values: the slow reader judges
+            needed = explain.count(file.path)
         if needed != written:
             raise NotReconciled(
                 f"{written:,} charges were written of {needed:,} in the file",

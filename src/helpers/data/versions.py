@@ -222,6 +222,7 @@ def tag_pairs(text: str) -> tuple[dict[str, str | None], bool]:
         raise ValueError("no JSON object")
     flat = {k: v if v is None or isinstance(v, str) else _text(v) for k, v in pairs}
     faithful = faithful and len(flat) == len(pairs) and all(v is None or type(v) is str for _, v in pairs)
+    json.dumps(flat, ensure_ascii=False).encode()  # half a surrogate pair is a ValueError too
     return {k: v if v is None else str(v) for k, v in flat.items()}, faithful
 
 
@@ -370,8 +371,8 @@ def select(
 
 
 def _odd_number(text: str) -> str:
-    """Only these can lose digits or be taken wrongly: 20 characters hold 18 places at the most."""
-    return f"strlen({text}) > 20 OR contains({text}, 'e') OR contains({text}, 'E') OR contains({text}, '_')"
+    """Only these can lose digits or be taken wrongly (1_0 as 10, a dash and a blank as 0); 20 characters hold 18 places."""
+    return f"strlen({text}) > 20 OR regexp_matches({text}, '[^0-9.+-]')"
 
 
 def _time(text: str) -> str:
