@@ -258,6 +258,7 @@ def test_eligible():
 @pytest.mark.parametrize("name", ["generations", "storage_tiers", "eligibility"])
 def test_every_row_of_the_kits_own_tables_has_source_and_day(name):
     for row in allocation.factors(name):
+        assert None not in row
         assert "." in row["source"]
         assert date.fromisoformat(row["read"]) <= date(2026, 12, 31)
 
