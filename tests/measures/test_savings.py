@@ -100,6 +100,23 @@ def test_each_scope_is_named_and_counts_its_rows(bench, one, scope, paid, list_c
     assert scope.name == name
 
 
+def test_every_savings_number_keeps_to_its_scope(bench, one):
+    charges = bench.table([*TEN, row(None, 9, 9, PricingCategory="Dynamic")])
+    no_spot = savings.Scope(spot=False)
+    inside = bench.table([r for r in TEN if r.get("PricingCategory") != "Dynamic"])
+    for number in (
+        savings.over_list,
+        savings.over_contracted,
+        savings.commitments_only,
+        savings.negotiated,
+        savings.without_list_price,
+        savings.charges_without_list_price,
+    ):
+        assert one(number(charges, no_spot)) == one(number(inside)), number.__name__
+    used = savings.Scope(category="Databases")
+    assert one(savings.commitments_only(charges, used)).is_nan()
+
+
 @pytest.mark.parametrize(
     ("list_cost", "effective", "out"),
     [(None, 40, True), (0, 40, True), (0, 0, False), (0, -40, False), (50, 40, False)],

@@ -147,3 +147,9 @@ def test_groups_are_in_the_order_of_their_keys_with_the_nameless_last(bench):
     charges = bench.table([row("B", 1), row(None, 2), row("A", 3)])
     found = measures.evaluate([totals.total(charges, "BilledCost")], by=["ServiceName"])
     assert list(found["ServiceName"]) == ["A", "B", None]
+
+
+def test_a_month_without_charges_is_an_empty_ranking_with_its_columns(bench):
+    found = totals.ranked(bench.table([]), Month(2026, 9), "ServiceName", currency="USD")
+    assert list(found.columns) == ["ServiceName", "amount", "share", "previous", "change"]
+    assert len(found) == 0

@@ -28,8 +28,43 @@ UNITS = {
 }
 
 
-def test_all_else_is_a_ratio(every, companions):
+RATIOS = [
+    "allocation-accuracy-index-aai",
+    "auto-scaling-efficiency-rate:effective",
+    "auto-scaling-efficiency-rate:list",
+    "cache-hit-rate",
+    "commitment-utilization-score",
+    "commitment-utilization-score:effective",
+    "concentration:top-3-ServiceName",
+    "consumption-versus-commitment",
+    "consumption-versus-commitment:contract",
+    "cost-without-list-price",
+    "effective-savings-rate-percentage:commitments",
+    "effective-savings-rate-percentage:contracted",
+    "effective-savings-rate-percentage:list",
+    "negotiated-savings-rate",
+    "percent-of-compute-spend-covered-by-commitment-based-discounts:contracted",
+    "percent-of-compute-spend-covered-by-commitment-based-discounts:effective",
+    "percentage-of-commitment-based-discount-waste",
+    "percentage-of-costs-associated-with-unallocated-csp-cloud-resources",
+    "percentage-of-costs-associated-with-untagged-csp-cloud-resources",
+    "percentage-of-costs-associated-with-untagged-csp-cloud-resources:taggable",
+    "percentage-of-csp-cloud-costs-that-are-tagging-policy-compliant",
+    "percentage-of-legacy-resource",
+    "percentage-of-normalized-queryable-data-within-repository",
+    "percentage-of-unallocated-shared-csp-cloud-cost",
+    "spot-share",
+]
+
+
+def test_each_key_has_its_unit(every, companions):
     charges = ibis.table(measures.schema(), name="charges")
     found = {m.key: m.unit for m in every(charges, companions)}
-    assert {key: unit for key, unit in found.items() if unit != "ratio"} == UNITS
-    assert measures.freshness.update_interval(companions[0]).unit == "days"
+    assert found == UNITS | dict.fromkeys(RATIOS, "ratio")
+
+
+def test_measures_without_charges_have_theirs(companions):
+    interval = measures.freshness.update_interval(companions[0])
+    assert (interval.key, interval.unit) == ("frequency-of-data-updates", "days")
+    seen = measures.visibility.sources(companions[0].assign(loaded=True))
+    assert (seen.key, seen.unit) == ("unified-cost-usage-visibility", "ratio")
