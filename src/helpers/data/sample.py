@@ -856,13 +856,74 @@ def _fees(
         yield fee("Usage", "Refund for the July outage", refund, refund, ChargeClass="Correction", SubAccountId=ACCOUNTS["search"][0], SubAccountName=ACCOUNTS["search"][1], PricingCategory="Standard")  # fmt: skip
 
 
+BUDGETS = {
+    "": 250_000,
+    "Checkout": 92_000,
+    "Search": 46_000,
+    "Platform": 38_000,
+    "Data": 39_000,
+    "Growth": 38_000,
+}
+OWNERS = {
+    "Checkout": ("Ana Ruiz", "checkout-prod"),
+    "Search": ("Kofi Mensah", "search-prod"),
+    "Platform": ("Mei Tanaka", "platform-shared"),
+    "Data": ("Lars Holm", "data-lake"),
+    "Growth": ("Priya Nair", "growth-apps"),
+}
+
+
 def _write_companions(folder: Path, seed: int) -> None:
-    """Owner rules and budgets as the company keeps them; written once charges are known."""
+    """The company's own tables, as its people would keep them in a spreadsheet."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in _companions().items():
+    for name, rows in _companions(seed).items():
         with (folder / name).open("w", newline="", encoding="utf-8") as f:
             csv.writer(f, lineterminator="\n").writerows(rows)
+    manifest = {"source": "company", "delivered": str(DELIVERED[0]), "periods": [], "files": []}
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
-def _companions() -> dict[str, list[list[str]]]:
-    return {}
+def _companions(seed: int) -> dict[str, list[list[str]]]:
+    key = "tag:team|Team"
+    rules = [[key, team, owner, team, ""] for team, (owner, _) in OWNERS.items()]
+    rules += [[key, "search", "Kofi Mensah", "Search", ""]]
+    rules += [["SubAccountName", account, owner, team, ""] for team, (owner, account) in OWNERS.items()]
+    rules += [["SubAccountName", "analytics", "Lars Holm", "Data", ""]]
+    rules += [["SubAccountName", "payer", "Mei Tanaka", "Platform", "undistributed"]]
+    closed = [FIRST.plus(n) for n in range(13)]
+    invoices = [
+        [issuer, str(month), "USD", format(total, "f"), ""]
+        for month in closed
+        for issuer, total in _invoiced(month, seed).items()
+    ]
+    budgets = [
+        [str(month), department, str(amount), "USD"]
+        for month in [*closed, LAST.plus(1)]
+        for department, amount in BUDGETS.items()
+    ]
+    return {
+        "allocation.csv": [["match_on", "match_value", "owner", "department", "shared"], *rules],
+        "tag_policy.csv": [
+            ["tag_key", "allowed_values"],
+            ["team|Team", "|".join([*OWNERS, "search"])],
+            ["env", "prod|staging|dev"],
+        ],
+        "invoices.csv": [["issuer", "period", "currency", "total", "invoice_id"], *invoices],
+        "sources.csv": [
+            ["source", "provider", "note"],
+            ["aws-larkspur", AWS, "payer account"],
+            ["azure-larkspur", AZURE, "enterprise agreement"],
+            ["saas-larkspur", "several vendors", "card statements, no FOCUS export asked for yet"],
+        ],
+        "budgets.csv": [["month", "department", "amount", "currency"], *budgets],
+    }
+
+
+def _invoiced(month: Month, seed: int) -> dict[str, Decimal]:
+    """What each issuer's invoice says: the month's charges, rounded to the cent as invoices are."""
+    totals: dict[str, Decimal] = {}
+    for provider in (AWS, AZURE):
+        for charge in month_charges(provider, month, seed):
+            issuer = charge["InvoiceIssuerName"]
+            totals[issuer] = totals.get(issuer, Decimal(0)) + charge["BilledCost"]
+    return {issuer: _round(total, Decimal("0.01")) for issuer, total in totals.items()}

@@ -371,8 +371,8 @@ def select(
 
 
 def _odd_number(text: str) -> str:
-    """Only these can lose digits or be taken wrongly (1_0 as 10, a dash and a blank as 0); 20 characters hold 18 places."""
-    return f"strlen({text}) > 20 OR regexp_matches({text}, '[^0-9.+-]')"
+    """Only these can lose digits or be taken wrongly (1_0 as 10, a dash and a blank as 0); 19 characters hold 18 places."""
+    return f"strlen({text}) > 19 OR regexp_matches({text}, '[^0-9.+-]')"
 
 
 def _time(text: str) -> str:

@@ -78,6 +78,7 @@ class Run:
     choices: dict[str, list[str]]
     chosen: dict[str, str]
     data: dict[str, Any] = field(repr=False)
+    _asked: dict[str, str] = field(repr=False, default_factory=dict)
 
     @property
     def open(self) -> bool:
@@ -96,6 +97,15 @@ class Run:
         return catalog.compute(
             self.charges, self.notebook_id, self.month, as_of=self.as_of, scope=scope, **self.companions
         )
+
+    def again(self, **chosen: str) -> Any:
+        """The change of another month, provider or department, as a picture: what the controls of a notebook show."""
+        from helpers import measures
+        from helpers.views import charts
+
+        other = begin(self.notebook_id, **{**self._asked, **chosen})
+        change = measures.change.bridge(other.charges, other.month, currency=other.currency, as_of=other.as_of)
+        return charts.bridge(change)
 
     def finish(
         self,
@@ -212,7 +222,7 @@ def begin(
         )
     playbook = playbooks.playbook(notebook_id) if notebook_id in playbooks.ids() else None
     facts = Facts(
-        company=_company(held, charges),
+        company=_company(held),
         persona=PERSONAS.get(playbook.persona, playbook.persona.replace("_", " ").capitalize())
         if playbook
         else "",
@@ -249,6 +259,14 @@ def begin(
             "currency": chosen_currency,
         },
         data=snapshot,
+        _asked={
+            "data": str(folder),
+            "month": month,
+            "as_of": as_of,
+            "provider": provider,
+            "department": department,
+            "currency": currency,
+        },
     )
 
 
@@ -280,7 +298,7 @@ def _named(columns: Mapping[str, Any]) -> list[Any]:
     return [column.name(name) for name, column in columns.items()]
 
 
-def _company(held: list[dict[str, Any]], charges: Any) -> str:
+def _company(held: list[dict[str, Any]]) -> str:
     counts: dict[str, int] = {}
     for row in held:
         counts[row["company"]] = counts.get(row["company"], 0) + row["rows"]
@@ -313,11 +331,14 @@ def _month(asked: str, months: list[str], today: date) -> Month:
 
 def companions(folder: Path, day: date | None = None) -> dict[str, Any]:
     """The store's companion tables as `catalog.compute` takes them, by name."""
+    from helpers.data import companions as tables
     from helpers.data import store
 
     found: dict[str, Any] = {"deliveries": store.deliveries(folder, day)}
     for name in COMPANIONS:
         held = store.read_table(folder, name, day)
+        if held is not None and name == "sources":
+            held = tables.with_loaded(held, [s.name for s in store.sources(folder, day)])
         if held is not None:
             found[name] = held.to_pandas()
     return found

@@ -317,6 +317,32 @@ def headline(
     return f"{said}: {why}" if why else said
 
 
+def of_bridge(bridge: Any, *, open: bool = False, subject: str = "") -> str:
+    """`headline` from a month's change by cause alone: totals, months and days stand in its ``attrs``.
+
+    Parameters
+    ----------
+    bridge : DataFrame
+        Form of `measures.change.bridge`.
+    open : bool
+        The month is not over.
+    subject : str
+        Whose cost, where it is not all of it.
+    """
+    told = bridge.attrs
+    return headline(
+        told["total"],
+        told["previous_total"],
+        month=str(told["month"]),
+        currency=told["currency"],
+        bridge=bridge,
+        days=told["days"],
+        open=open,
+        compared=str(told["previous"]),
+        subject=subject,
+    )
+
+
 def because(bridge: Any, total: Decimal, previous: Decimal) -> str:
     """Why: as fractions of the change where the causes go one way, else as amounts that add and take away."""
     with localcontext(CONTEXT):
