@@ -251,7 +251,7 @@ def _execute(path: Path, scratch: Path, executed: Path, given: Mapping[str, str]
     source = scratch / path.name
     prepared = notebooks.read(path, "report")
     nbformat.write(prepared, source)
-    sections = _sections(prepared)
+    sections = _sections(nbformat.read(path, as_version=4), prepared)
 
     def tell(index: int, code: str) -> None:
         _write(scratch / "progress.json", {"cell": index, "section": _near(sections, index), "source": code})
@@ -276,12 +276,15 @@ def _execute(path: Path, scratch: Path, executed: Path, given: Mapping[str, str]
     return notebook, seconds
 
 
-def _sections(notebook: Any) -> list[tuple[int, str]]:
-    found = []
-    for index, cell in enumerate(notebook.cells):
+def _sections(whole: Any, prepared: Any) -> list[tuple[int, str]]:
+    """Where each section begins among the prepared cells: a heading may stand in a cell that the report leaves out."""
+    places = {cell.id: index for index, cell in enumerate(prepared.cells)}
+    found, heading = [], ""
+    for cell in whole.cells:
         for line in cell.source.splitlines() if cell.cell_type == "markdown" else []:
-            if line.startswith("#"):
-                found.append((index, line.lstrip("# ").strip()))
+            heading = line.lstrip("# ").strip() if line.startswith("#") else heading
+        if heading and cell.id in places:
+            found.append((places[cell.id], heading))
     return found
 
 

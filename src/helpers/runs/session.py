@@ -98,6 +98,30 @@ class Run:
             self.charges, self.notebook_id, self.month, as_of=self.as_of, scope=scope, **self.companions
         )
 
+    def reconciled(self) -> Any:
+        """Billed cost of this month and the one before, in the source and in the report: a DataFrame for the page.
+
+        Every month and all four costs stand in ``results.json`` and ``finops check``.
+        """
+        import pandas
+
+        shown = (str(self.month.plus(-1)), str(self.month))
+        lines = [
+            {
+                "source": x.source,
+                "provider": x.provider,
+                "month": Month.parse(x.period).title,
+                "currency": x.currency,
+                "charges": x.rows_store,
+                "billed in the source": x.in_source["BilledCost"],
+                "billed in this report": x.in_store["BilledCost"],
+                "difference": x.difference["BilledCost"],
+            }
+            for x in self.reconciliation.lines
+            if x.period in shown
+        ]
+        return pandas.DataFrame(lines)
+
     def again(self, **chosen: str) -> Any:
         """The change of another month, provider or department, as a picture: what the controls of a notebook show."""
         from helpers import measures
