@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,12 @@ from helpers import __version__
 from helpers.terms import errors
 from helpers.terms.errors import KitError, Refused, UsageError
 
-DATA = {"envvar": "FINOPS_DATA", "default": "store", "show_default": "$FINOPS_DATA, else ./store"}
+
+def store_option(verb: Callable) -> Callable:
+    """``--data STORE``."""
+    shown = "$FINOPS_DATA, else ./store"
+    option = click.option("--data", metavar="STORE", envvar="FINOPS_DATA", default="store", show_default=shown, help="Folder of the store.")  # fmt: skip
+    return option(verb)
 
 
 class Kit(click.Group):
@@ -111,7 +117,7 @@ def reading(verb: Callable) -> Callable:
     """The options of every verb that reads a store."""
     verb = click.option("--json", "as_json", is_flag=False, flag_value="-", default="", metavar="[FILE|-]", help="Also as JSON, to a file or the screen.")(verb)  # fmt: skip
     verb = click.option("--as-of", callback=_day, metavar="DATE", help="Take the deliveries dated up to this day (UTC).")(verb)  # fmt: skip
-    return click.option("--data", metavar="STORE", **DATA, help="Folder of the store.")(verb)
+    return store_option(verb)
 
 
 def writing(help: str, default: str | None = None) -> Callable:
@@ -207,68 +213,47 @@ def ingest(files, to, dry_run, source, periods, replace, append, accept_older, a
     FILES: files, folders, globs, archives, s3:// abfs:// gs:// addresses. CSV (gz, zst, zip) and Parquet.
     """
     import tempfile
-    from contextlib import nullcontext
     from datetime import UTC, datetime
 
-    from helpers.data import companions, sources, store
+    from helpers.data import sources, store
 
     now = datetime.now(UTC)
     delivery = sources.find(list(files), source=source, periods=periods, today=now.date())
     told: dict[str, Any] = {"companions": []}
+    with (
+        tempfile.TemporaryDirectory() as scratch
+    ):  # companions are read before anything is written: one bad file stops all
+        tables = [
+            (name, given, *_companion(name, given, Path(scratch))) for name, given in delivery.companions
+        ]
     if delivery.files:
-        place = tempfile.TemporaryDirectory() if dry_run else store.staging(to)
-        with place if place is not None else nullcontext() as scratch, _progress("reading") as tell:
+        place: Any = tempfile.TemporaryDirectory() if dry_run else store.staging(to)
+        choice = {"replace": replace, "append": append, "accept_older": accept_older, "dry_run": dry_run}
+        with place as scratch, _progress("reading") as tell:
             staged = sources.stage(delivery, Path(scratch), progress=tell)
-            outcome = store.ingest(
-                to,
-                staged,
-                replace=replace,
-                append=append,
-                accept_older=accept_older,
-                dry_run=dry_run,
-                now=now,
-            )
+            outcome = store.ingest(to, staged, **choice, now=now)
         told |= outcome.plain()
         _say_outcome(outcome, staged)
-    tables = []
-    for name, given in delivery.companions:
-        with _local(given) as path:
-            tables.append(
-                (
-                    name,
-                    given.name,
-                    companions.read(path, name),
-                    companions.details(path, companions.read(path, name)),
-                )
-            )
-    for name, label, table, details in tables:
+    for name, given, table, details in tables:
         if not dry_run:
-            details |= {"file": Path(label).name}
             store.write_table(to, name, table, delivery.delivered, details, now=now)
         told["companions"].append({"name": name, "rows": table.num_rows})
-        click.echo(f"{'would keep' if dry_run else 'kept'} {name}: {table.num_rows} rows from {label}")
+        click.echo(f"{'would keep' if dry_run else 'kept'} {name}: {table.num_rows} rows from {given.name}")
     if as_json:
         _emit(told, as_json)
 
 
-@contextmanager
-def _local(given: Any) -> Iterator[Path]:
-    """A companion's file on this disk."""
-    path = Path(given.url)
-    if path.is_file():
-        yield path
-        return
-    import tempfile
+def _companion(name: str, given: Any, scratch: Path) -> tuple[Any, dict[str, Any]]:
+    """A companion table, and the record that is kept with it."""
+    from helpers.data import companions, opening
 
-    from helpers.data import opening
-
-    with tempfile.TemporaryDirectory() as folder:
-        landed = opening.land(given, Path(folder)) if hasattr(opening, "land") else None
-        if landed is None:
-            raise Refused(
-                f"{given.name} is not on this disk", "a local file", "copy it here first", file=given.name
-            )
-        yield Path(landed.path)
+    path = (
+        Path(given.url)
+        if Path(given.url).is_file() and not given.member
+        else opening.land(given, scratch).path
+    )
+    table = companions.read(path, name)
+    return table, companions.details(path, table) | {"file": Path(given.name).name}
 
 
 @contextmanager
@@ -333,7 +318,7 @@ def check(data: str, as_of: Any, as_json: str, deep: bool) -> None:
         click.echo(f"beyond 18 places: {rest.source} {rest.period} {rest.column}: {rest.count} values, sum {plain(rest.amount)}")  # fmt: skip
     for bill in invoices:
         if bill.invoiced is not None:
-            click.echo(f"invoice {bill.issuer} {bill.period} {bill.currency}: charges {plain(bill.billed)}, invoice {plain(bill.invoiced)}, difference {plain(bill.difference or 0)}")  # fmt: skip
+            click.echo(f"invoice {bill.issuer} {bill.period} {bill.currency}: charges {plain(bill.billed)}, invoice {plain(bill.invoiced)}, difference {plain(bill.difference or Decimal(0))}")  # fmt: skip
     for one in found:
         click.echo(f"[{one.severity}] {one.title} ({one.rule}, {one.section}): {one.count:,} charges")
         for text in (one.consequence, one.remedy, *(f"for example {e}" for e in one.examples)):
@@ -342,7 +327,7 @@ def check(data: str, as_of: Any, as_json: str, deep: bool) -> None:
     if as_json:
         import dataclasses
 
-        _emit({"verified": dataclasses.asdict(verified), "exact": reconciled.exact, "lines": json.loads(reconciled.frame().astype(str).to_json(orient="records")), "findings": [f.record() for f in found], "invoices": [dataclasses.asdict(i) | {"difference": i.difference} for i in invoices]}, as_json)  # fmt: skip
+        _emit({"verified": dataclasses.asdict(verified), "exact": reconciled.exact, "lines": reconciled.frame().astype(str).to_dict("records"), "findings": [f.record() for f in found], "invoices": [dataclasses.asdict(i) | {"difference": i.difference} for i in invoices]}, as_json)  # fmt: skip
     if not reconciled.exact:
         sys.exit(errors.NOT_RECONCILED)
     if any(f.severity != "note" for f in found):
@@ -380,9 +365,9 @@ def history(data, as_of, as_json, compact, vacuum, upgrade, dry_run) -> None:
         for c in r.slices:
             for key in sorted(c.totals.keys() | c.totals_before.keys()):
                 before, after = (
-                    t.get(key, {}).get("BilledCost", 0) for t in (c.totals_before, c.totals_after)
+                    t.get(key, {}).get("BilledCost", Decimal(0)) for t in (c.totals_before, c.totals_after)
                 )
-                click.echo(f"  {c.period} {key[0]} {c.account} {c.action}: billed {plain(before) if before else '0'} → {plain(after)} {key[1]}, rows {c.rows_before:,} → {c.rows_after:,}")  # fmt: skip
+                click.echo(f"  {c.period} {key[0]} {c.account} {c.action}: billed {plain(before)} → {plain(after)} {key[1]}, rows {c.rows_before:,} → {c.rows_after:,}")  # fmt: skip
     if as_json:
         _emit([r.plain() for r in records], as_json)
 
@@ -477,7 +462,7 @@ def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port)
 
 @main.command()
 @click.argument("notebook", default="practitioner_kpis")
-@click.option("--data", metavar="STORE", **DATA, help="Folder of the store.")
+@store_option
 @click.option(
     "--as-of", callback=_day, metavar="DATE", help="Take the deliveries dated up to this day (UTC)."
 )

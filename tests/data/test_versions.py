@@ -17,7 +17,6 @@ from helpers.data import explain, versions
 from helpers.data.layout import stored_columns
 from helpers.terms import focus
 
-
 EARLY, LATE = datetime(1995, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001  their zone is drawn beside them
 
 

@@ -77,7 +77,7 @@ def _shell() -> Any:
     # that did it the other way round lost every picture and looked faster for it.
     os.environ.setdefault("MPLBACKEND", INLINE)
     InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(history_load_length=0)
+    shell: Any = InteractiveShell.instance(history_load_length=0)
     shell.history_manager.enabled = False
     shell.colors = "nocolor"
     formatters = shell.display_formatter
@@ -179,7 +179,7 @@ def _Hook(shell: Any) -> Any:
 
         def write_format_data(self, format_dict, md_dict=None) -> None:
             made = new_output("execute_result", data=_plain(format_dict), metadata=_plain(md_dict or {}))
-            made.execution_count = self.shell.execution_count
+            made.execution_count = shell.execution_count
             _Cell.add(made)
 
         def finish_displayhook(self) -> None:

@@ -128,7 +128,9 @@ class Run:
         from helpers.views import charts
 
         other = begin(self.notebook_id, **{**self._asked, **chosen})
-        change = measures.change.bridge(other.charges, other.month, currency=other.currency, as_of=other.as_of)
+        change = measures.change.bridge(
+            other.charges, other.month, currency=other.currency, as_of=other.as_of
+        )
         return charts.bridge(change)
 
     def finish(

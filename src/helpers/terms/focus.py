@@ -57,8 +57,8 @@ class Column:
 
 
 def _read(name: str) -> list[dict[str, str]]:
-    with resources.files(__package__).joinpath(name).open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+    text = resources.files("helpers.terms").joinpath(name).read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))
 
 
 @cache
