@@ -193,6 +193,10 @@ def test_invoices(tmp_path):
         owning.write(tmp_path, "even", "issuer,period,currency,total\nAWS,2026-09,USD,1.25\n")
     )
     assert conformance.findings(table, companions={"invoices": even}) == []
+    for total, off in (("1.259", 0), ("1.26", 1), ("1.24", 1)):
+        said = f"issuer,period,currency,total\nAWS,2026-09,USD,{total}\n"
+        near = companions.read(owning.write(tmp_path, f"near{total}", said))
+        assert len(conformance.findings(table, companions={"invoices": near})) == off, total
 
 
 def test_notes_are_no_trouble():

@@ -30,6 +30,7 @@ SEVERITIES = (HIGH, MEDIUM, LOW, NOTE)
 EXAMPLES = 3
 PRODUCTS = 10_000  # distinct price, quantity and cost that are multiplied, dearest first
 ROUNDING = Decimal("0.01"), Decimal("0.001")  # a product may differ by a cent and by a thousandth
+CENT = Decimal("0.01")
 KEYS = ("x_KitFile", "x_KitPeriod", "ServiceProviderName", "ChargeDescription")
 
 
@@ -774,7 +775,9 @@ def invoice_lines(charges: Any, invoices: pyarrow.Table | None) -> list[InvoiceL
 
 
 def _invoices(charges: Any, invoices: pyarrow.Table | None) -> list[Finding]:
-    off = [x for x in invoice_lines(charges, invoices) if x.difference] if invoices is not None else []
+    # An invoice has cents, charges have more digits: below a cent it is the same money (both numbers are printed anyway).
+    lines = invoice_lines(charges, invoices) if invoices is not None else []
+    off = [x for x in lines if abs(x.difference or 0) >= CENT]
     return [
         Finding(
             "CAU-BilledCost-C-007-M",

@@ -846,7 +846,7 @@ def _fees(
     if not closed:
         return
     support = _round(billed * Decimal("0.03"), Decimal("0.01"))
-    yield fee("Usage", "Support, business", support, support, **no_owner, ServiceName="Support", ServiceCategory="Other", ServiceSubcategory="Support", ChargeFrequency="Recurring", PricingCategory="Standard", SkuId=f"SUPPORT-{provider}")  # fmt: skip
+    yield fee("Usage", "Support, business", support, support, **no_owner, ServiceName="Support", ServiceCategory="Management and Governance", ServiceSubcategory="Support", ChargeFrequency="Recurring", PricingCategory="Standard", SkuId=f"SUPPORT-{provider}")  # fmt: skip
     tax = _round(billed * Decimal("0.019"), Decimal("0.01"))
     yield fee("Tax", "Tax", tax, tax, **no_owner, ServiceName="Tax", ServiceCategory="Other", ServiceSubcategory="Other (Other)", ListCost=tax)  # fmt: skip
     if provider == AWS and month == Month(2026, 6):
