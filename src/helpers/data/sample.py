@@ -771,7 +771,9 @@ def _unused(provider: str, month: Month, last: int, seed: int) -> Iterator[tuple
                     "ConsumedUnit": None,
                     "ResourceId": charge["CommitmentDiscountId"],
                     "ListCost": Decimal(0),
+                    "ListUnitPrice": None,
                     "ContractedCost": Decimal(0),
+                    "ContractedUnitPrice": None,
                     "Tags": None,
                 },
             )
