@@ -245,6 +245,49 @@ def test_days_covered_counts_whole_days_of_usage_only(bench):
     assert days_covered(bench.table([row(JULY, 1, 1, 1, 1) | early]), JULY) == 0
 
 
+def test_detail_looks_at_the_same_months_and_days(bench):
+    charges = bench.table([*daily(MAY, 31, 5), *daily(JUNE, 30, 10), *daily(JULY, 4, 12)])
+    for asked in ({"previous": MAY}, {"days": 2}, {"as_of": date(2026, 7, 5)}):
+        found, parts = (take(charges, JULY, currency="USD", **asked) for take in (bridge, detail))
+        assert parts.attrs == found.attrs
+        assert sum(parts["amount"]) == sum(found["amount"])
+
+
+def test_detail_leaves_out_nothings_and_ranks_equals_by_name(bench):
+    rows = [row(JULY, 5, 5, 5, 5, ServiceName=name) for name in "bca"]
+    rows += [
+        row(JULY, 5, 5, 5, 5, ServiceName="a", ChargeCategory="Tax"),
+        row(JULY, 5, 0, 0, 0, ServiceName="free"),
+    ]
+    found = detail(bench.table(rows), JULY, currency="USD")
+    assert found[["ServiceName", "cause"]].values.tolist() == [
+        ["a", "new"],
+        ["a", "no quantity"],
+        ["b", "new"],
+        ["c", "new"],
+    ]
+
+
+def test_a_day_at_the_edge_of_the_month(bench):
+    assert days_covered(bench.table(daily(JULY, 1)), JULY) == 1
+    next_month = {"ChargePeriodStart": JULY.end, "ChargePeriodEnd": JULY.end + timedelta(days=1)}
+    assert days_covered(bench.table([*daily(JULY, 2), row(JULY, 1, 1, 1, 1) | next_month]), JULY) == 2
+    at_the_end = dict.fromkeys(("ChargePeriodStart", "ChargePeriodEnd"), JULY.start + timedelta(days=2))
+    charges = bench.table([*daily(JULY, 3), row(JULY, 1, 1, 1, 1) | at_the_end])
+    assert change.first_days(charges, JULY, 2).count().execute() == 2
+
+
+def test_one_charge_without_list_price_leaves_the_step_to_the_next(bench):
+    rows = [row(MAY, 50, 50, 45, 45), row(MAY, 50, None, 45, 45), row(JULY, 100, 120, 99, 99)]
+    assert causes(bench, rows, **EQUAL) == {"negotiated": 9}
+
+
+def test_equal_service_names_of_two_providers_are_no_mix(bench):
+    rows = [row(MAY, 100, 100, 100, 100), row(JULY, 150, 150, 150, 150)]
+    rows += [row(m, 100, 300, 300, 300, ServiceProviderName="Oracle") for m in (MAY, JULY)]
+    assert causes(bench, rows, **EQUAL) == {"volume": 50}
+
+
 def test_the_sample_company_adds_up(bench):
     charges = bench.company(Month(2026, 8), Month(2026, 9))
     found = bridge(charges, Month(2026, 9), currency="USD")
