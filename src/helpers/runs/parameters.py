@@ -43,13 +43,22 @@ def declared(notebook: Path) -> dict[str, Parameter]:
             "no notebook", "an .ipynb file", "give a notebook's id or path", file=str(notebook)
         ) from problem
     source = "".join(cell["source"]) if cell else ""
+    try:
+        lines = ast.parse(source).body
+    except (SyntaxError, ValueError) as problem:
+        raise BadInput(
+            "the cell tagged parameters is no Python",
+            'lines like: month: str = ""  # YYYY-MM',
+            "mend it",
+            file=str(notebook),
+        ) from problem
     comments = {
         t.start[0]: t.string.lstrip("# ").strip()
         for t in tokenize.generate_tokens(io.StringIO(source).readline)
         if t.type == tokenize.COMMENT
     }
     found = {}
-    for node in ast.parse(source).body:
+    for node in lines:
         target: Any = node.target if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [None])[0]
         value: Any = getattr(node, "value", None)
         if (

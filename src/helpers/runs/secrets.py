@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 
+# a name that tells of a secret, `=` or `:`, then a value: in quotes up to their end, else up to a space, `&` or `;`
+_NAMES = r"[\w-]*(?:secret|token|password|passwd|pwd|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|signature|credential)s?[\w-]*|sig"
 _SHAPES = (
-    (re.compile(r"(?i)\b((?:secret|token|password|passwd|pwd|api[_-]?key|access[_-]?key|sig|signature|credential)[\w-]*)(\s*[=:]\s*|['\"]\s*:\s*['\"])([^\s'\"&,;]+)"), r"\1\2***"),
+    (re.compile(rf"(?i)\b({_NAMES})(['\"]?\s*[=:]\s*)(['\"])(?:(?!\3).)+\3"), r"\1\2\3***\3"),
+    (re.compile(rf"(?i)\b({_NAMES})(['\"]?\s*[=:]\s*)([^\s'\"&;,]+)"), r"\1\2***"),
     (re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}\b"), "***"),
     (re.compile(r"(?i)(://)[^/\s:@]+:[^/\s@]+@"), r"\1***@"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "***"),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.S), "***"),
 )  # fmt: skip
 
 
