@@ -142,7 +142,8 @@ def test_engine_and_explain_agree_on_numbers(con, text):
     """What the engine takes on the short way is a number to `explain` too, and the same one."""
     odd = con.execute(f"SELECT {versions._odd_number('x')} FROM (SELECT ? AS x)", [text]).fetchone()[0]
     try:
-        value = con.execute("SELECT ?::DECIMAL(38,18)", [text]).fetchone()[0]
+        short = versions._decimal("x", "false").replace("kit_round", "upper")
+        value = con.execute(f"SELECT {short} FROM (SELECT ? AS x)", [text]).fetchone()[0]
     except duckdb.Error:
         value = None
     if not odd and value is not None:

@@ -295,6 +295,7 @@ def select(
     values: dict[str, str] = {}
     other: list[tuple[str, str]] = [(name, f"c{n}") for name, n in layout.other.items()]
     exact: list[tuple[str, str]] = []
+    typed: list[str] = []
     for name, column in columns.items():
         old = OLD_NAMES.get(name, "")
         text = at.get(name) or at.get(old)
@@ -305,9 +306,9 @@ def select(
             text = f"coalesce({at[name]}, {at[old]})"
             other.append((old, f"CASE WHEN {at[name]} <> {at[old]} THEN {at[old]} END"))
         if column.kind == "decimal":
-            odd = _odd_number(text)
-            values[name] = f"(CASE WHEN {odd} THEN kit_round({text}) ELSE {text} END)::{focus.DECIMAL}"
-            exact.append((name, f"CASE WHEN {odd} THEN kit_exact({text}) END"))
+            typed.append(f"{_odd_number(text)} AS o_{name}")
+            values[name] = _decimal(text, f"o_{name}")
+            exact.append((name, f"CASE WHEN o_{name} THEN kit_exact({text}) END"))
         elif column.kind == "time":
             values[name] = f"t_{name}"
             finer = rf"strlen({text}) > 26 AND regexp_matches({text}, '\.\d{{6}}\d*[1-9]')"
@@ -361,12 +362,25 @@ def select(
         values[name] = f"c{mine[name.casefold()]}" if name.casefold() in mine else "NULL::VARCHAR"
     order = [*stored_columns(), *own]
     listed = ",\n    ".join(f"{values[name]} AS {quoted(name)}" for name in order)
-    typed = [f"{_time(at[c])} AS t_{c}" for c in at if c in columns and columns[c].kind == "time"]
+    typed += [f"{_time(at[c])} AS t_{c}" for c in at if c in columns and columns[c].kind == "time"]
     if tags := at.get("Tags"):
         typed.append(f"TRY({tags}::JSON::{columns['Tags'].sql_type}) AS t_Tags")
     return (
         f"SELECT {listed},\n    hash({account}, {period}) AS kit_part\n"
         f"FROM (SELECT *, {', '.join(typed)} FROM ({texts}))"
+    )
+
+
+def _decimal(text: str, odd: str) -> str:
+    """A number as DECIMAL(38,18). The casts by way of 18 digits are exact where they are taken, and 10 to 30 times faster."""
+    before, after = f"instr({text}, '.')", f"strlen({text}) - instr({text}, '.')"
+    return (
+        f"CASE WHEN {odd} THEN kit_round({text})::{focus.DECIMAL} "
+        f"WHEN strlen({text}) <= 4 OR ({before} BETWEEN 1 AND 5 AND {after} <= 14) "
+        f"THEN {text}::DECIMAL(18,14)::{focus.DECIMAL} "
+        f"WHEN {before} <= 13 AND {after} <= 12 AND ({before} = 0 OR {after} <= 6) "
+        f"THEN {text}::DECIMAL(18,6)::{focus.DECIMAL} "
+        f"ELSE {text}::{focus.DECIMAL} END"
     )
 
 
