@@ -32,7 +32,7 @@ report: $(STORE)/kit.json  ## sample company in, finished report out
 	$(BIN)/finops report practitioner_kpis --data $(STORE) -p month=$(MONTH) --to $(REPORT)
 
 test: $(READY)   ## the tests; without Chromium those of pages are skipped with a reason
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 slow: $(READY)   ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
