@@ -219,7 +219,7 @@ def _parts(old: dict, new: dict, days: tuple[int, int]) -> Iterator[Part]:
     for key, a, b in pairs:
         longer = _longer(key, days)
         causes = _causes(a, b, longer, growth[_pool(key)])
-        for cause, amount in _footed(causes, b.effective - a.effective).items():
+        for cause, amount in _footed(causes).items():
             yield (key[1], key[2]), cause, amount
 
 
@@ -273,9 +273,12 @@ def _causes(a: _Side, b: _Side, longer: Decimal, growth: Decimal) -> dict[str, D
     return causes
 
 
-def _footed(causes: dict[str, Decimal], difference: Decimal) -> dict[str, Decimal]:
-    """Causes at the places of stored money; what rounding leaves goes to the largest."""
+def _footed(causes: dict[str, Decimal]) -> dict[str, Decimal]:
+    """Causes at the places of stored money; what rounding leaves goes to the largest.
+
+    Only that: the sum is taken from the causes themselves, so that a wrong formula cannot hide in the rest.
+    """
     rounded = {cause: amount.quantize(PLACE) for cause, amount in causes.items()}
     largest = max(rounded, key=lambda c: (abs(rounded[c]), -CAUSES.index(c)))
-    rounded[largest] += difference - sum(rounded.values(), Decimal(0))
+    rounded[largest] += sum(causes.values(), Decimal(0)).quantize(PLACE) - sum(rounded.values(), Decimal(0))
     return rounded
