@@ -62,6 +62,7 @@ class InProcess(Engine):
                     nb_man.cell_complete(cell, cell_index=index)
         finally:
             nb_man.save = saving
+            shell.restore_sys_module_state()  # the caller's __main__ again
 
 
 def register() -> None:
@@ -75,7 +76,7 @@ def _shell() -> Any:
 
     # The backend must be named before pyplot is imported and the shell must exist before the backend is: a prototype
     # that did it the other way round lost every picture and looked faster for it.
-    os.environ.setdefault("MPLBACKEND", INLINE)
+    backend = os.environ.setdefault("MPLBACKEND", INLINE)
     InteractiveShell.clear_instance()
     shell: Any = InteractiveShell.instance(history_load_length=0)
     shell.history_manager.enabled = False
@@ -84,10 +85,17 @@ def _shell() -> Any:
     formatters.active_types = list(formatters.format_types)  # all that a front end could show, as in a kernel
     shell.display_trap.hook = _Hook(shell)
     shell.display_pub = _Publisher(shell)
-    if "matplotlib.pyplot" in sys.modules:
-        from matplotlib_inline.backend_inline import configure_inline_support
+    shell._showtraceback = _error  # the error is an output of the cell, not text on our stderr
+    shell.set_hook("show_in_pager", lambda *_, **__: None, 0)  # `len?` leaves no output in a notebook
+    _Cell.displays.clear()
+    if backend == INLINE and "matplotlib" in sys.modules:
+        # an earlier run has told the backend of its own shell: it must be told of this one, its formats too
+        from IPython.core.pylabtools import activate_matplotlib
+        from matplotlib_inline import backend_inline
 
-        configure_inline_support(shell, INLINE)
+        activate_matplotlib(backend)
+        backend_inline.configure_inline_support.current_backend = "unset"  # type: ignore[attr-defined]
+        backend_inline.configure_inline_support(shell, backend)
     return shell
 
 
@@ -117,11 +125,8 @@ class _Cell:
 
 
 def _run(shell: Any, cell: Any) -> BaseException | None:
-    from nbformat.v4 import new_output
-
     cell.outputs = _Cell.outputs = []
     _Cell.clear_next = False
-    shell.showtraceback = lambda *a, **k: None  # the error is an output of the cell, not text on our stderr
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _Stream("stdout", before[0]), _Stream("stderr", before[1])  # type: ignore[assignment]
     try:
@@ -129,13 +134,15 @@ def _run(shell: Any, cell: Any) -> BaseException | None:
     finally:
         sys.stdout, sys.stderr = before
     cell.execution_count = result.execution_count
-    error = result.error_before_exec or result.error_in_exec
-    if error is not None:
-        kind, value, trace = type(error), error, error.__traceback__
-        lines = shell.InteractiveTB.structured_traceback(kind, value, trace)
-        _Cell.add(new_output("error", ename=kind.__name__, evalue=str(value), traceback=lines))
     _Cell.outputs = None
-    return error
+    return result.error_before_exec or result.error_in_exec
+
+
+def _error(kind: type, value: BaseException, lines: list[str]) -> None:
+    """An error as the cell's output: where IPython would print it."""
+    from nbformat.v4 import new_output
+
+    _Cell.add(new_output("error", ename=kind.__name__, evalue=str(value), traceback=lines))
 
 
 class _Stream:
@@ -179,7 +186,7 @@ def _Hook(shell: Any) -> Any:
 
         def write_format_data(self, format_dict, md_dict=None) -> None:
             made = new_output("execute_result", data=_plain(format_dict), metadata=_plain(md_dict or {}))
-            made.execution_count = shell.execution_count
+            made.execution_count = self.prompt_count
             _Cell.add(made)
 
         def finish_displayhook(self) -> None:
