@@ -13,7 +13,7 @@ import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -305,11 +305,10 @@ def stage(delivery: Delivery, into: Path, *, progress: Progress | None = None) -
 
 
 class _Meter:
-    """Progress over two passes: hashing counts a fifth, reading the rest."""
+    """Progress over two passes: hashing counts a fifth of the bytes, reading the rest by the rows that have passed."""
 
     def __init__(self, delivery: Delivery, tell: Progress | None) -> None:
-        self.tell, self.total, self.hashed, self.read = tell, 0, 0, 0.0
-        self.records = 0  # in all files, as far as known
+        self.tell, self.total, self.hashed, self.rows, self.records = tell, 0, 0, 0, 0
         if tell:
             self.total = sum(
                 Path(g.url).stat().st_size for g in delivery.files if not g.remote and not g.member
@@ -320,10 +319,32 @@ class _Meter:
         self.total = max(self.total, self.hashed)
         self.say()
 
+    def passed(self, column: Any) -> Any:
+        """What the engine calls with each piece of a column; given back as it came."""
+        self.rows += len(column)
+        return column
+
     def say(self) -> None:
         if self.tell:
-            rows = int(self.records * self.read / self.total) if self.total else 0
-            self.tell(int(0.2 * self.hashed + 0.8 * self.read), self.total, rows)
+            share = min(self.rows / self.records, 1) if self.records else 0
+            self.tell(int(0.2 * self.hashed + 0.8 * share * self.total), self.total, self.rows)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Tell from a thread beside the engine, twice a second."""
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.5):
+                self.say()
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
 
 def _stage(delivery: Delivery, scratch: Path, out: Path, meter: _Meter) -> Staged:
@@ -344,11 +365,16 @@ def _stage(delivery: Delivery, scratch: Path, out: Path, meter: _Meter) -> Stage
     con = engine(MEMORY)
     try:
         con.execute("SET preserve_insertion_order = false")
+        con.execute("SET enable_progress_bar = false")
         con.execute(f"SET partitioned_write_flush_threshold = {ROWS_A_PART}")
         versions.register(con)
-        for g, members in enumerate(groups.values()):
-            some = [(landed[n], labels[n]) for n in members]
-            _write_group(con, layouts[members[0]], some, own, delivery.source, identity, out / f"g{g}", meter)
+        con.create_function("kit_passed", meter.passed, ["UBIGINT"], "UBIGINT", type="arrow")
+        with meter.watching() if meter.tell else nullcontext():
+            for g, members in enumerate(groups.values()):
+                some = [(landed[n], labels[n]) for n in members]
+                _write_group(con, layouts[members[0]], some, own, delivery.source, identity, out / f"g{g}")
+        meter.rows = meter.records
+        meter.say()
         slices, rows = _slices(con, out)
         notes = _notes(con, out, layouts, [x.given.name for x in landed])
         counted = _counted(landed, layouts, labels, rows)
@@ -508,18 +534,16 @@ def _write_group(
     source: str,
     identity: str,
     target: Path,
-    meter: _Meter,
 ) -> None:
     import duckdb
 
     names = {str(x.path): label for x, label in files}
     sql = versions.select(shape, _texts(shape, [x for x, _ in files]), names, own, source, identity)
     try:
-        with _watching(con, sum(x.bytes for x, _ in files), meter):
-            con.execute(
-                f"COPY ({sql}) TO {text(target)} (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (kit_part), "
-                "FILENAME_PATTERN 'part_{uuid}')"
-            )
+        con.execute(
+            f"COPY (SELECT * REPLACE (kit_passed(kit_part) AS kit_part) FROM ({sql})) TO {text(target)} "
+            "(FORMAT parquet, COMPRESSION zstd, PARTITION_BY (kit_part), FILENAME_PATTERN 'part_{uuid}')"
+        )
     except duckdb.Error as problem:
         raise _explained(con, shape, [x for x, _ in files], problem) from problem
     # a folder kit_part=… would become a column of whoever reads the files next
@@ -566,32 +590,6 @@ def _explain_parquet(shape: versions.Layout, file: Landed) -> BadInput | None:
             return explain.explain_rows((r for some in rows for r in some), shape, file.given.name)
         except duckdb.Error as problem:
             return opening.damaged_parquet(file.given.name, problem)
-
-
-@contextmanager
-def _watching(con: Any, size: int, meter: _Meter) -> Iterator[None]:
-    """Tell how far the engine is, from a thread beside it."""
-    if not meter.tell:
-        yield
-        return
-    done, before = threading.Event(), meter.read
-
-    def watch() -> None:
-        while not done.wait(0.5):
-            share = con.query_progress()
-            if share > 0:
-                meter.read = before + size * min(share, 100.0) / 100
-                meter.say()
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        meter.read = before + size
-        meter.say()
 
 
 # --- what was written ---------------------------------------------------------------------------------------------
