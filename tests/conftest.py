@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,3 +19,35 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared/data is absent: real data of others is not part of the project")
     return folder
+
+
+# One process for all: what a person types in a row, a second delivery after a first included.
+_LARKSPUR = """
+import sys
+from pathlib import Path
+from helpers.__main__ import main
+
+def finops(*words):
+    try:
+        main([str(w) for w in words])
+    except SystemExit as done:
+        if done.code:
+            raise
+
+folder = Path(sys.argv[1])
+finops("sample", "--to", folder / "sample")
+for delivery in sorted((folder / "sample").glob("2*")):
+    finops("ingest", delivery, "--to", folder / "store")
+finops("ingest", folder / "sample" / "company", "--to", folder / "store")
+"""
+
+
+@pytest.fixture(scope="session")
+def larkspur(tmp_path_factory) -> Path:
+    """The sample company's store, as `make report` makes it; its deliveries stand in ``../sample``. Read only."""
+    folder = tmp_path_factory.mktemp("larkspur")
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    words = [sys.executable, "-c", _LARKSPUR, str(folder)]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "store"

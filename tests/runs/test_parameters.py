@@ -7,10 +7,10 @@ import doctest
 import pytest
 from hypothesis import given as each
 from hypothesis import strategies as st
+from tests.runs.making import notebook
 
 from helpers.runs import parameters, secrets
 from helpers.terms.errors import BadInput, UsageError
-from tests.runs.making import notebook
 
 KNOWN = {n: parameters.Parameter(n, "", "") for n in ("data", "month", "as_of", "provider", "department")}
 

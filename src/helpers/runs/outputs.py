@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def _write_xlsx(path: Path, found: Mapping[str, Any]) -> None:
     }
     with xlsxwriter.Workbook(str(path), options) as book:
         # a workbook carries the time it was made; a fixed one keeps equal results equal
-        book.set_properties({"title": found["notebook"], "created": date(2026, 1, 1)})
+        book.set_properties({"title": found["notebook"], "created": datetime(2026, 1, 1)})  # noqa: DTZ001 - as xlsxwriter takes it
         head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
         amount = book.add_format({"num_format": "#,##0.00########"})
         for name, (columns, numeric, rows) in sheets.items():

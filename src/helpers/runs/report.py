@@ -8,6 +8,7 @@ earlier report as it was and a record of what happened beside it.
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import re
@@ -18,21 +19,23 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from helpers.catalog import notebooks
 from helpers.runs import parameters
+from helpers.runs.secrets import masked
 from helpers.terms import errors
 from helpers.terms.errors import KitError, Refused, RunFailed
 from helpers.terms.quick import skip_grammar
 
 FILES = ("index.html", "results.json", "actions.csv", "tables.xlsx", "notebook.ipynb", "manifest.json")
-FORK = hasattr(os, "fork")
 EXCHANGE = 2  # renameat2's flag: two folders change places in one step
 AT_FDCWD = -100
+PR_SET_PDEATHSIG = 1
 POLL = 0.05  # how often the parent looks at its child [s]
 
 
@@ -107,23 +110,7 @@ def _in_child(
     tell: Callable[[str], None] | None,
 ) -> dict[str, Any]:
     """Run `_work` in a process of its own; what it wrote down, or how it ended."""
-    if FORK:
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                os.setsid()  # its own group, so that whatever it started ends with it
-                signal.signal(signal.SIGINT, signal.SIG_DFL)
-                _work(path, scratch, given)
-                status = 0
-            finally:
-                os._exit(status)
-    else:  # Windows: a fresh interpreter does the same work
-        import subprocess
-
-        code = "import json,sys; from helpers.runs import report; report.worked(json.loads(sys.argv[1]))"
-        said = json.dumps({"path": str(path), "scratch": str(scratch), "given": dict(given)})
-        child = subprocess.Popen([sys.executable, "-c", code, said]).pid
+    child = _forked(path, scratch, given) if _may_fork() else _started(path, scratch, given)
     ended = _watch(child, scratch, timeout, memory, tell)
     outcome = scratch / "outcome.json"
     if outcome.is_file():
@@ -131,20 +118,76 @@ def _in_child(
     return {"error": ended, "needed": "a run that ends by itself", "remedy": _remedy(ended)}
 
 
+@dataclass(frozen=True)
+class _Child:
+    """A running child: `poll` gives None while it runs, then its exit code (below 0: the signal); `end` ends it."""
+
+    pid: int
+    poll: Callable[[], int | None]
+    end: Callable[[], None]
+
+
+def _may_fork() -> bool:
+    """Whether a fork is safe: threads of DuckDB, Arrow or Delta in this process would not live on in the child."""
+    return hasattr(os, "fork") and not {"deltalake", "duckdb", "pyarrow"} & sys.modules.keys()
+
+
+def _forked(path: Path, scratch: Path, given: Mapping[str, str]) -> _Child:
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.setsid()  # its own group, so that whatever it started ends with it
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            _work(path, scratch, given)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def poll() -> int | None:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if done else None
+
+    def end() -> None:
+        with suppress(ProcessLookupError, PermissionError):  # over in this moment, or not yet its own group
+            os.killpg(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    return _Child(pid, poll, end)
+
+
+def _started(path: Path, scratch: Path, given: Mapping[str, str]) -> _Child:
+    """A fresh interpreter does the same work: on Windows, and in a process that has opened a store."""
+    import subprocess
+
+    code = "import json,sys; from helpers.runs import report; report.worked(json.loads(sys.argv[1]))"
+    said = json.dumps({"path": str(path.resolve()), "scratch": str(scratch), "given": dict(given)})
+    found = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, said], start_new_session=True, env=os.environ | {"PYTHONPATH": found}
+    )
+
+    def end() -> None:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+
+    return _Child(process.pid, process.poll, end)
+
+
 def worked(said: Mapping[str, Any]) -> None:
     """The child's work where it cannot be forked."""
     _work(Path(said["path"]), Path(said["scratch"]), said["given"])
 
 
-def _watch(child: int, scratch: Path, timeout: float, memory: int, tell: Callable[[str], None] | None) -> str:
+def _watch(
+    child: _Child, scratch: Path, timeout: float, memory: int, tell: Callable[[str], None] | None
+) -> str:
     """Wait for the child; end it when it takes too long or too much. How it ended, in words."""
     until = time.monotonic() + timeout
     said, ended = "", ""
     try:
-        while True:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                break
+        while (code := child.poll()) is None:
             section = _section(scratch)
             if tell and section != said:
                 tell(section)
@@ -152,23 +195,21 @@ def _watch(child: int, scratch: Path, timeout: float, memory: int, tell: Callabl
             if not ended:
                 if time.monotonic() > until:
                     ended = f"it took longer than {timeout:g} s"
-                elif memory and _resident(child) > memory:
+                elif memory and _resident(child.pid) > memory:
                     ended = f"it used more than {memory / 1e6:,.0f} MB of memory"
                 if ended:
-                    os.killpg(child, signal.SIGKILL)
+                    child.end()
             time.sleep(POLL)
     except BaseException:  # the person stopped us: the child stops too
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        child.end()
         raise
     if ended:
         return ended
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        return f"its process was ended by {signal.Signals(number).name}" + (
-            " (the machine may have run out of memory)" if number == signal.SIGKILL else ""
+    if code < 0:
+        return f"its process was ended by {signal.Signals(-code).name}" + (
+            " (the machine may have run out of memory)" if -code == signal.SIGKILL else ""
         )
-    return f"its process ended with {os.waitstatus_to_exitcode(status)} and left no word"
+    return f"its process ended with {code} and left no word"
 
 
 def _resident(child: int) -> int:
@@ -197,6 +238,7 @@ def _remedy(ended: str) -> str:
 def _work(path: Path, scratch: Path, given: Mapping[str, str]) -> None:
     """Execute, render, write down: all inside the child. Never raises."""
     started, begun = datetime.now(UTC), time.perf_counter()
+    _end_with_parent()
     log = (scratch / "log.txt").open("w", encoding="utf-8")
     for stream in (1, 2):
         os.dup2(log.fileno(), stream)  # libraries' warnings go to the log, not on the person's screen
@@ -235,7 +277,17 @@ def _work(path: Path, scratch: Path, given: Mapping[str, str]) -> None:
         )
         _write(scratch / "outcome.json", {"done": True})
     except BaseException as problem:
+        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            # room for a word about it: what was half written is of no use
+            shutil.rmtree(scratch / "report", ignore_errors=True)
+            executed.unlink(missing_ok=True)
         _write(scratch / "outcome.json", _told(problem, scratch))
+
+
+def _end_with_parent() -> None:
+    """Where the system can (Linux): a killed parent takes its child along, and the lock that the child inherits."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _execute(path: Path, scratch: Path, executed: Path, given: Mapping[str, str]) -> tuple[Any, list[dict]]:
@@ -460,7 +512,7 @@ def _failed(outcome: Mapping[str, Any], scratch: Path, to: Path, path: Path) -> 
         progress = json.loads((scratch / "progress.json").read_text("utf-8"))
     except (OSError, ValueError):
         progress = {}
-    record = dict(outcome) | {
+    record = {k: masked(v) if isinstance(v, str) else v for k, v in outcome.items()} | {
         "status": "failed",
         "notebook": path.stem,
         "section": section,
@@ -472,15 +524,13 @@ def _failed(outcome: Mapping[str, Any], scratch: Path, to: Path, path: Path) -> 
         source = scratch / "notebook.ipynb"
         source = source if source.is_file() and source.stat().st_size else scratch / path.name
         if source.is_file():
-            _mark(source, place / "notebook.ipynb", progress.get("cell"), str(outcome["error"]))
+            _mark(source, place / "notebook.ipynb", progress.get("cell"), str(record["error"]))
         if (scratch / "log.txt").is_file():
-            from helpers.runs.secrets import masked
-
             (place / "log.txt").write_text(
                 masked((scratch / "log.txt").read_text("utf-8", errors="replace")), "utf-8"
             )
         (place / "error.json").write_text(json.dumps(record, indent=1, ensure_ascii=False), "utf-8")
-        (place / "error.txt").write_text(f"{path.stem} stopped in “{section}”: {outcome['error']}\n", "utf-8")
+        (place / "error.txt").write_text(f"{path.stem} stopped in “{section}”: {record['error']}\n", "utf-8")
         kept = f"; what it did up to there is kept in {place}"
     except OSError:
         shutil.rmtree(place, ignore_errors=True)
@@ -503,7 +553,10 @@ def _failed(outcome: Mapping[str, Any], scratch: Path, to: Path, path: Path) -> 
 def _mark(source: Path, target: Path, cell: int | None, error: str) -> None:
     """Copy the executed notebook; where its process died, the running cell is marked failed, not pending."""
     try:
-        book = json.loads(source.read_text("utf-8"))
+        book = _unsecret(json.loads(source.read_text("utf-8")))
+        # papermill's banners would shift the numbers of the cells; error.json says more
+        banner = "papermill-error-cell-tag"
+        book["cells"] = [c for c in book["cells"] if banner not in c["metadata"].get("tags", [])]
         for index, each in enumerate(book["cells"]):
             state = each["metadata"].setdefault("papermill", {})
             if index == cell and state.get("status") != "failed":
@@ -519,3 +572,12 @@ def _mark(source: Path, target: Path, cell: int | None, error: str) -> None:
         target.write_text(json.dumps(book, indent=1, ensure_ascii=False), "utf-8")
     except (OSError, ValueError, KeyError):
         shutil.copy(source, target)
+
+
+def _unsecret(value: Any) -> Any:
+    """Plain data with every text masked."""
+    if isinstance(value, dict):
+        return {k: _unsecret(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_unsecret(v) for v in value]
+    return masked(value) if isinstance(value, str) else value
