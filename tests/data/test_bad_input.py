@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import json
 import zipfile
 from datetime import date
@@ -14,8 +16,8 @@ import pytest
 from tests.data import making
 from tests.data.making import TODAY, charge, csv_text, stage, write
 
-from helpers.data import sources
-from helpers.terms.errors import BadInput, UsageError
+from helpers.data import opening, sources
+from helpers.terms.errors import BadInput, Refused, UsageError
 
 
 def refused(paths, tmp_path: Path, **how) -> BadInput:
@@ -439,10 +441,55 @@ def test_source_names_and_months_are_checked(tmp_path):
         sources.find(path, periods=["September"], today=TODAY)
 
 
-def test_messages_show_no_credentials(tmp_path):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nosuchprotocol://bucket/a.csv",
+        "http://user:SECRET@127.0.0.1:1/a.csv?sig=SECRET#SECRET",
+        "abfs://container/a.csv?sig=SECRET",
+    ],
+)
+def test_messages_show_no_credentials(url, tmp_path):
     with pytest.raises(BadInput) as caught:
-        sources.find("nosuchprotocol://bucket/a.csv", today=TODAY)
-    assert caught.value.file == "nosuchprotocol://bucket/a.csv"
+        sources.find(url, today=TODAY)
+    assert caught.value.file.endswith("/a.csv")
+    assert "SECRET" not in str(caught.value)
+
+
+def test_names_show_no_credentials():
+    one = opening.Given(
+        opening.shown("https://u:SECRET@h/x/a.csv?sig=SECRET"),
+        "https://u:SECRET@h/x/a.csv?sig=SECRET",
+        "https://u:SECRET@h/x",
+    )
+    assert (one.name, one.base, one.relative) == ("https://h/x/a.csv", "a.csv", "a.csv")
+
+
+def test_line_ends_of_two_kinds(tmp_path):
+    path = tmp_path / "bad.csv"
+    lines = csv_text([charge(), charge(), charge()]).splitlines()
+    path.write_bytes("\r\n".join(lines[:3]).encode() + b"\n" + lines[3].encode() + b"\n")
+    error = refused(path, tmp_path)
+    assert (error.found, error.row) == ("line ends of two kinds, \\r\\n and \\n", 3)
+    path.write_bytes(("\r".join(lines) + "\r").encode())
+    assert stage(path, tmp_path / "mac").files[0].rows == 3
+
+
+def test_a_full_disk_while_reading(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(csv_text([charge()]).encode()))
+
+    class Full(io.FileIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    opened = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda p, mode="r", *a, **k: Full(p, mode) if "w" in mode else opened(p, mode, *a, **k)
+    )
+    with pytest.raises(Refused, match="the disk is full"):
+        stage(path, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_money_survives_the_refusals(tmp_path):

@@ -206,6 +206,13 @@ def test_names_and_months_of_folders(place, source, declared, tmp_path):
     assert "2025-01" in sources.find(tmp_path / place, periods=["2025-01"], today=TODAY).declared
 
 
+def test_a_folder_of_months_says_them_all(tmp_path):
+    for n in (8, 9):
+        write(tmp_path / "e" / "data" / f"BILLING_PERIOD=2026-0{n}" / "a.csv", [charge(ResourceId=n)])
+    assert sources.find(tmp_path / "e", today=TODAY).declared == ("2026-08", "2026-09")
+    assert sources.find(str(tmp_path / "e" / "data" / "*"), today=TODAY).declared == ()
+
+
 def test_manifest_of_microsoft(tmp_path):
     folder = tmp_path / "focus-export" / "20260901-20260930" / "0a1b2c3d-0000-4a00-9000-000000000001"
     for n in range(2):

@@ -28,6 +28,22 @@ def explain_csv(path: Path, layout: Layout, name: str) -> BadInput | None:
                 return found
     except BadInput as found:
         return found
+    return _two_line_ends(path, name)
+
+
+def _two_line_ends(path: Path, name: str) -> BadInput | None:
+    """Files of two systems joined: this reader takes them, the engine does not."""
+    with path.open("rb") as raw:
+        first = next(raw, b"")[-2:] == b"\r\n"
+        for row, line in enumerate(raw, 2):
+            if line.endswith(b"\n") and (line[-2:] == b"\r\n") != first:
+                return BadInput(
+                    "line ends of two kinds, \\r\\n and \\n",
+                    "one kind in the whole file",
+                    "make them one (dos2unix), or give the files before they were joined",
+                    file=name,
+                    row=row,
+                )
     return None
 
 

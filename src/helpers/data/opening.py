@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import glob
 import gzip
 import hashlib
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from helpers.terms.errors import BadInput, KitError
+from helpers.terms.errors import BadInput, KitError, Refused
 
 CHUNK = 1 << 22
 LONGEST_HEADER = 1 << 20
@@ -56,12 +57,12 @@ class Given:
     @property
     def base(self) -> str:
         """Last part of the name."""
-        return PurePosixPath(self.member or self.url.replace("\\", "/")).name
+        return PurePosixPath(self.member or shown(self.url).replace("\\", "/")).name
 
     @property
     def relative(self) -> str:
         """Path below the folder that was given."""
-        url, root = self.url.replace("\\", "/"), self.root.replace("\\", "/").rstrip("/") + "/"
+        url, root = shown(self.url).replace("\\", "/"), shown(self.root).replace("\\", "/").rstrip("/") + "/"
         path = url[len(root) :] if url.startswith(root) else PurePosixPath(url).name
         return f"{path}!{self.member}" if self.member else path
 
@@ -81,10 +82,12 @@ def expand(paths: Iterable[Path | str]) -> list[Given]:
     """
     found: dict[tuple[str, str], Given] = {}
     for path in paths:
-        text = str(path)
+        text = str(path) if isinstance(path, str) else str(Path(path))
         several = _remote(text) if "://" in text else _local(text)
         if not several:
-            raise BadInput("a folder without files", "at least one FOCUS file", "check the path", file=text)
+            raise BadInput(
+                "a folder without files", "at least one FOCUS file", "check the path", file=shown(text)
+            )
         for given in several:
             for one in _members(given):
                 found.setdefault((one.url, one.member), one)
@@ -112,14 +115,24 @@ def _hidden(relative: str) -> bool:
     return any(p.startswith(".") for p in parts) or parts[-1].startswith(MARKS) or parts[-1].endswith(".crc")
 
 
+def shown(url: str) -> str:
+    """An address without what may be secret in it: user, password, signature."""
+    protocol, _, rest = url.partition("://")
+    if not rest or protocol not in ("http", "https", "abfs", "abfss", "az"):
+        return url
+    place, _, path = rest.split("?", 1)[0].split("#", 1)[0].partition("/")
+    host = place.rsplit("@", 1)[-1] if protocol.startswith("http") else place  # abfs://container@account
+    return f"{protocol}://{host}/{path}"
+
+
 def _remote(text: str) -> list[Given]:
-    with _told(text):
+    with _told(shown(text)):
         fs, path = _file_system(text)
         protocol = text.split("://", 1)[0]
 
         def given(p: str, root: str) -> Given:
             url = p if "://" in p else f"{protocol}://{p}"
-            return Given(url, url, root)
+            return Given(shown(url), url, root)
 
         if any(c in path for c in "*?[") and protocol not in ("http", "https"):
             found = [p for p in sorted(fs.glob(path)) if fs.isfile(p)]
@@ -128,7 +141,9 @@ def _remote(text: str) -> list[Given]:
             return [given(path, text.rsplit("/", 1)[0])]
         found = sorted(fs.find(path))
         if not found:
-            raise BadInput("no such file", "an existing file or folder", "check the address", file=text)
+            raise BadInput(
+                "no such file", "an existing file or folder", "check the address", file=shown(text)
+            )
         root = path.rstrip("/") + "/"
         below = [p for p in found if not _hidden(p.removeprefix(root) or p)]
         return [given(p, f"{protocol}://{root.rstrip('/')}") for p in below]
@@ -172,6 +187,8 @@ def _told(name: str) -> Iterator[None]:
             file=name,
         ) from problem
     except (OSError, ValueError) as problem:
+        if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+            raise full_disk() from problem
         raise BadInput(
             f"the file cannot be opened: {type(problem).__name__}"
             + (f", {problem.strerror}" if isinstance(problem, OSError) and problem.strerror else ""),
@@ -436,6 +453,15 @@ def _parquet_header(given: Given) -> list[str]:
             return parquet.ParquetFile(raw).schema_arrow.names
     except (ArrowException, OSError, ValueError) as problem:
         raise damaged_parquet(given.name, problem) from problem
+
+
+def full_disk() -> Refused:
+    """The refusal of a delivery for which there is no room."""
+    return Refused(
+        "the disk is full",
+        "room for the delivery, unpacked and as Parquet",
+        "free some space; nothing was changed",
+    )
 
 
 def damaged_parquet(name: str, problem: Exception) -> BadInput:

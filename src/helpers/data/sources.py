@@ -26,7 +26,7 @@ from helpers.data.delivery import SourceFile, Staged, StagedSlice, Totals
 from helpers.data.engine import engine, listed, text
 from helpers.data.layout import stored_columns
 from helpers.data.opening import Given, Landed, header
-from helpers.terms.errors import BadInput, KitError, NotReconciled, UsageError
+from helpers.terms.errors import BadInput, KitError, NotReconciled, Refused, UsageError
 from helpers.terms.focus import COSTS
 from helpers.terms.money import CONTEXT
 from helpers.terms.period import Month
@@ -110,7 +110,8 @@ def find(
     >>> find("exports/2026-09", today=date(2026, 10, 5)).source  # doctest: +SKIP
     'exports'
     """
-    given = opening.expand([paths] if isinstance(paths, str | Path) else paths)
+    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    given = opening.expand(paths)
     lists = [manifests.read(g) for g in [*given, *_aws_metadata(given)] if manifests.is_manifest(g)]
     data = [g for g in given if not manifests.is_manifest(g)]
     data += _listed_beside(given, lists, data)
@@ -133,9 +134,10 @@ def find(
             file=lists[0].name,
         )
     declared = {p for m in lists for p in m.periods} | {_month(p) for p in periods}
-    for root in {g.root for g in files if g.url.rstrip("/") != g.root.rstrip("/")}:
-        if root in {str(p) for p in ([paths] if isinstance(paths, str | Path) else paths)}:
-            declared |= set(manifests.folder_months(root))
+    asked = {str(p).rstrip("/") for p in paths}
+    for one in files:  # whoever gives a folder gives all of it; one file does not say that its month is whole
+        if one.root.rstrip("/") in asked:
+            declared |= set(manifests.folder_months(one.url.rsplit("/", 1)[0]))
     days = [m.delivered for m in lists if m.delivered]
     rows = [m.rows for m in lists]
     name = source or (said[0] if said else "") or (_folder(files[0]) if files else "")
@@ -249,18 +251,14 @@ def _expected(lists: list[manifests.Manifest], files: list[Given]) -> Iterator[t
 
 
 def _same(path: str, given: Given, manifest: manifests.Manifest) -> bool:
-    path = path.replace("\\", "/").split("://", 1)[-1]
-    url = given.url.replace("\\", "/").split("://", 1)[-1]
-    beside = manifest.name.replace("\\", "/").split("://", 1)[-1].rsplit("/", 1)[0]
-    return (
-        url in (path, f"{beside}/{path}")
-        or (
-            "/" in path
-            and PurePosixPath(path).name == given.base
-            and path.split("/")[-2] == url.split("/")[-2]
-        )
-        or ("/" not in path and given.base == path and url == f"{beside}/{path}")
+    """Whether a listed path is this file: the same address, beside the manifest, or in a folder of the same name."""
+    path, url, beside = (
+        p.replace("\\", "/").split("://", 1)[-1] for p in (path, given.url, manifest.name.rpartition("/")[0])
     )
+    name = PurePosixPath(path).name
+    if url in (path, f"{beside}/{path}", f"{beside}/{name}"):
+        return True
+    return "/" in path and PurePosixPath(path).parts[-2:] == PurePosixPath(url).parts[-2:]
 
 
 # --- stage --------------------------------------------------------------------------------------------------------
@@ -376,7 +374,7 @@ def _stage(delivery: Delivery, scratch: Path, out: Path, meter: _Meter) -> Stage
         meter.rows = meter.records
         meter.say()
         slices, rows = _slices(con, out)
-        notes = _notes(con, out, layouts, [x.given.name for x in landed])
+        notes = _notes(con, out, layouts, labels)
         counted = _counted(landed, layouts, labels, rows)
     finally:
         con.close()
@@ -385,15 +383,15 @@ def _stage(delivery: Delivery, scratch: Path, out: Path, meter: _Meter) -> Stage
         SourceFile(x.given.name, x.sha256, x.bytes, counted[n], layouts[n].version)
         for n, x in enumerate(landed)
     )
-    empty = [f.name for f in files if not f.rows]
+    empty = [n for n, f in enumerate(files) if not f.rows]
     if len(empty) == len(files):
         raise BadInput(
             "a header and no charges",
             "at least one charge",
             "give the export of a month that has some",
-            file=empty[0],
+            file=files[0].name,
         )
-    notes += [f"{name} holds a header and no charges" for name in empty]
+    notes += [f"{labels[n]} holds a header and no charges" for n in empty]
     columns = stored_columns() | dict.fromkeys(own, "VARCHAR")
     return Staged(
         delivery.source,
@@ -557,8 +555,12 @@ def _explained(con: Any, shape: versions.Layout, files: Sequence[Landed], proble
     import duckdb
 
     if isinstance(problem, duckdb.IOException) and "space" in str(problem).lower():
-        return BadInput(
-            "the disk is full", "room for the delivery as Parquet", "free some space; nothing was changed"
+        return opening.full_disk()
+    if isinstance(problem, duckdb.OutOfMemoryException):
+        return Refused(
+            f"not enough memory: {str(problem).splitlines()[0]}",
+            f"{MEMORY} for reading",
+            "close other programs, or give the delivery in smaller files; nothing was changed",
         )
     for file in files:
         if file.parquet:

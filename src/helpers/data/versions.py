@@ -321,7 +321,7 @@ def select(
             )
             values[name] = f"CASE WHEN {odd} THEN kit_tags({text})::JSON::{column.sql_type} ELSE t_{name} END"
             other.append((name, f"CASE WHEN {odd} THEN kit_raw_tags({text}) END"))
-        elif column.allowed and name not in ("ServiceCategory", "ServiceSubcategory"):
+        elif column.allowed:
             spelt = _spelt(text, name, column.allowed)
             values[name] = spelt
             other.append((name, f"CASE WHEN {text} <> {spelt} THEN {text} END"))
