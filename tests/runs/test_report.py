@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from helpers.runs import begin, outputs, report
-from helpers.terms.errors import UsageError
+from helpers.terms.errors import KitError
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV = os.environ | {"PYTHONPATH": str(ROOT / "src")}
@@ -256,7 +256,7 @@ def test_the_actions_are_rows_with_owner_value_and_day(made, results):
     ],
 )
 def test_what_the_store_does_not_have_is_refused_with_the_nearest(larkspur, asked, said):
-    with pytest.raises(UsageError, match=re.escape(said)) as refused:
+    with pytest.raises(KitError, match=re.escape(said)) as refused:
         begin("practitioner_kpis", **({"data": str(larkspur)} | asked))
     assert refused.value.remedy
 

@@ -31,7 +31,7 @@ def test_a_report_has_its_form(report_of_september):
         (("kpis", 0, "value"), None),
         (("kpis", 0, "status"), "good"),
         (("kpis", 0, "period"), "2026-13"),
-        (("kpis", 0, "scope"), {"team": "x"}),
+        (("kpis", 0, "scope"), {"provider": None}),
         (("actions", 0, "owner"), ""),
         (("reconciliation", 0, "BilledCost", "difference"), "0.01"),
         (("as_of",), "5 October"),

@@ -54,7 +54,7 @@ def write(folder: Path, notebook: Any, title: str) -> dict[str, Any]:
     from helpers.views import page
 
     found = results(notebook)
-    kept = {k: v for k, v in found.items() if k != "tables"}
+    kept = {k: v for k, v in found.items() if k != "tables"} | {"data": _inputs(found["data"])}
     (folder / "results.json").write_text(
         json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8"
     )
@@ -63,6 +63,25 @@ def write(folder: Path, notebook: Any, title: str) -> dict[str, Any]:
     (folder / "index.html").write_text(page.render(notebook, title=title), "utf-8")
     nbformat.write(notebook, folder / "notebook.ipynb")
     return found
+
+
+def _inputs(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """What was delivered, not how the store lies on disk: a compaction or another order of deliveries changes nothing.
+
+    The manifest has the whole snapshot.
+    """
+    if not snapshot:
+        return {}
+
+    def without_version(record: Mapping[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in record.items() if k != "version"}
+
+    deliveries = sorted(snapshot["deliveries"], key=lambda d: (d["source"], d["delivered"], d["id"]))
+    return {
+        "as_of": snapshot["as_of"],
+        "deliveries": [without_version(d) for d in deliveries],
+        "companions": {name: without_version(c) for name, c in snapshot["companions"].items()},
+    }
 
 
 def _action(record: Mapping[str, Any]) -> Any:

@@ -336,7 +336,11 @@ def _company(held: list[dict[str, Any]]) -> str:
 def _known(name: str, given: str, offered: set[str]) -> None:
     if given and given not in offered:
         some = ", ".join(sorted(offered)[:8]) + (", …" if len(offered) > 8 else "")
-        raise UsageError(f"no {name} {given[:80]!r} in the store", f"one of {some}", nearest(given, offered))
+        raise UsageError(
+            f"no {name} {given[:80]!r} in the store",
+            f"one of {some}",
+            nearest(given, offered) or "take one of them, or leave it empty",
+        )
 
 
 def _month(asked: str, months: list[str], today: date) -> Month:
