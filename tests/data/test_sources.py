@@ -492,3 +492,62 @@ def test_counting_is_the_same_in_any_pieces():
         for start in range(0, len(text), size):
             lines.add(text[start : start + size])
         assert lines.lines == 6
+
+
+ODD_NAMES = [
+    'x_a"b',
+    "x_'); DROP TABLE t; --",
+    "it's",
+    "x_{}",
+    "x_é ü",
+    "x_" + "n" * 300,
+    "c0",
+    "filename",
+    "kit_part",
+    "t_Tags",
+    "o_BilledCost",
+    "x_KitSource",
+    "hash",
+    "select",
+]
+
+
+def test_any_name_and_value_passes_unharmed(tmp_path):
+    values = [
+        "'; DROP",
+        '"',
+        "\\",
+        "../../etc",
+        "a|b",
+        "{}",
+        "%s",
+        "\u202e",
+        "=1+1",
+        "\t",
+        "nul\0byte",
+        " NULL ",
+        "é",
+    ]
+    row = (
+        charge()
+        | {name: values[n % len(values)] for n, name in enumerate(ODD_NAMES)}
+        | {"ResourceName": values[2]}
+    )
+    rows = [row | {"ServiceName": v} for v in values]
+    staged = stage(write(tmp_path / 'it\'s [odd] "100%"' / "a*[1]?'.csv", rows), tmp_path / "out [1]")
+    found = making.rows(staged)
+    assert {r["ServiceName"] for r in found} == set(values)
+    for name in ODD_NAMES:
+        if name.startswith("x_") and not name.startswith("x_Kit"):
+            assert {r[name] for r in found} == {row[name]}
+        else:
+            assert {r["x_KitOther"][name] for r in found} == {row[name]}
+    assert {r["x_KitFile"] for r in found} == {"a*[1]?'.csv"}
+    assert {r["x_KitSource"] for r in found} == {'it\'s [odd] "100%"'}
+
+
+def test_a_name_that_is_a_pattern_is_that_file_only(tmp_path):
+    write(tmp_path / "in" / "a1.csv", [charge(BilledCost=1)])
+    odd = write(tmp_path / "in" / "a[1].csv", [charge(BilledCost=2)])
+    assert making.billed(stage(odd, tmp_path / "1")) == 2
+    assert making.billed(stage(tmp_path / "in", tmp_path / "2")) == 3

@@ -325,7 +325,9 @@ def land(given: Given, scratch: Path, seen: Callable[[int], None] | None = None)
 
     with stream(given, tell) as pieces:
         first = next(pieces, b"")
-        packed = given.remote or bool(given.member) or _is_packed(given)
+        # a path that is also a pattern would make the engine read whatever else fits it
+        pattern = any(c in given.url for c in "*?[")
+        packed = given.remote or bool(given.member) or pattern or _is_packed(given)
         parquet = first[:4] == PARQUET
         if not parquet:
             _refuse_encodings(first, given.name)
