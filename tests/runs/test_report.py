@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.runs.making import notebook
 
 from helpers.runs import begin, outputs, report
 from helpers.terms.errors import KitError
@@ -140,20 +141,30 @@ def test_the_manifest_names_files_inputs_and_packages(made, larkspur):
     assert "2026-10-05" in text
 
 
-def test_a_second_run_gives_the_same_bytes_another_day_another_month(made, larkspur, tmp_path):
+def test_a_second_run_gives_the_same_bytes(made, larkspur, tmp_path):
     shutil.copytree(made, tmp_path / "report")
-    same = finops(
-        "report", "practitioner_kpis", "-p", "month=2026-09", "--data", larkspur, "--to", tmp_path / "report"
-    )
+    asked = ("-p", "month=2026-09", "--data", larkspur, "--to", tmp_path / "report")
+    same = finops("report", "practitioner_kpis", *asked)
     assert same.returncode == 0, same.stderr
     for name in ("results.json", "actions.csv", "tables.xlsx", "index.html"):
         assert (tmp_path / "report" / name).read_bytes() == (made / name).read_bytes(), name
-    day = ("--as-of", "2026-09-05")
-    then = finops("report", "practitioner_kpis", *day, "--data", larkspur, "--to", tmp_path / "report")
-    assert then.returncode == 0, then.stderr
-    earlier = json.loads((tmp_path / "report" / "results.json").read_text())
-    assert (earlier["month"], earlier["as_of"]) == ("2026-08", "2026-09-05")
-    assert all(k["period"] == "2026-08" for k in earlier["kpis"] if k["id"] == "total-billed-cost")
+    one, other = (json.loads((f / "manifest.json").read_text())["run"] for f in (made, tmp_path / "report"))
+    assert one != other
+
+
+def test_an_earlier_day_gives_the_month_that_was_closed_then(larkspur, tmp_path):
+    """``--as-of`` is the notebook's parameter, too."""
+    quick = notebook(
+        tmp_path / "quick.ipynb",
+        "from helpers.runs import begin\nrun = begin('practitioner_kpis', data=data, as_of=as_of)\nmonth = str(run.month)",
+        "assert run.as_of.isoformat() == as_of",
+        parameters='data: str = ""\nas_of: str = ""\nmonth: str = ""\n',
+    )
+    done = finops("report", quick, "--as-of", "2026-09-05", "--data", larkspur, "--to", tmp_path / "report")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "report" / "results.json").read_text())["month"] == "2026-08"
+    given = json.loads((tmp_path / "report" / "manifest.json").read_text())["parameters"]["given"]
+    assert given["as_of"] == "2026-09-05"
 
 
 def test_the_page_is_whole_in_itself(made):
@@ -293,9 +304,9 @@ def finops(*words):
         main(list(words))
     except SystemExit as done:
         return done.code
-store, bad, good, to = sys.argv[1:]
+store, bad, good, to, quick = sys.argv[1:]
 codes = [finops("ingest", bad, "--to", store), finops("check", "--data", store) in (0, 1)]
-codes += [finops("ingest", good, "--to", store), finops("report", "practitioner_kpis", "--data", store, "--to", to)]
+codes += [finops("ingest", good, "--to", store), finops("report", quick, "--data", store, "--to", to)]
 print(codes)
 """
 
@@ -306,6 +317,11 @@ def test_one_bad_delivery_does_not_spoil_later_work_in_the_process(larkspur, tmp
     bad = tmp_path / "bad.parquet"
     bad.write_bytes(b"PAR1" + bytes(range(256)) * 9 + b"PAR1")
     good = sorted((larkspur.parent / "sample").glob("2*"))[-1]
-    words = [sys.executable, "-c", ONE_BAD, *map(str, (tmp_path / "store", bad, good, tmp_path / "report"))]
+    quick = notebook(
+        tmp_path / "quick.ipynb",
+        "from helpers.runs import begin\nprint(begin('practitioner_kpis', data=data).facts)",
+    )
+    given = (tmp_path / "store", bad, good, tmp_path / "report", quick)
+    words = [sys.executable, "-c", ONE_BAD, *map(str, given)]
     done = subprocess.run(words, env=ENV, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1] == "[5, True, 0, 0]", done.stdout + done.stderr
