@@ -43,19 +43,19 @@ def effective(store: Path, month: str, provider: str = "") -> str:
 def test_page_shows_the_engines_numbers_and_follows_the_controls(page, app, sample_store):
     page.goto(app, timeout=120_000)
     assert effective(sample_store, "2026-09") in page.locator("main").inner_text()
-    page.get_by_label("Month").select_option("2026-08")
+    page.get_by_role("combobox", name="Month").select_option("2026-08")
     page.get_by_role("button", name="Show").click()
     page.wait_for_load_state()
     assert effective(sample_store, "2026-08") in page.locator("main").inner_text()
-    page.get_by_label("Provider").select_option("AWS")
+    page.get_by_role("combobox", name="Provider").select_option("AWS")
     page.get_by_role("button", name="Show").click()
     page.wait_for_load_state()
     assert effective(sample_store, "2026-08", "AWS") in page.locator("main").inner_text()
-    page.get_by_label("Department").select_option(index=1)
+    page.get_by_role("combobox", name="Department").select_option(index=1)
     with page.expect_navigation():
         page.get_by_role("button", name="Show").press("Enter")
     assert page.locator("h1").count() == 1
-    assert page.get_by_label("Department").input_value() in page.locator("main").inner_text()
+    assert page.get_by_role("combobox", name="Department").input_value() in page.locator("main").inner_text()
     assert page.outside == []
 
 

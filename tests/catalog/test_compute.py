@@ -31,7 +31,7 @@ def test_golden_savings_rates_with_twelve_places(make, golden):
     assert k["negotiated-savings-rate"].value == Decimal("0.1")
     assert k["percentage-of-commitment-based-discount-waste"].value == Decimal("0.25")
     assert k[f"{ESR}:list"].sums == {"paid": 150, "unused": 20, "without": 200}
-    assert k[f"{ESR}:list"].text == "15.0 %"
+    assert k[f"{ESR}:list"].text == "15 %"
 
 
 def test_a_result_carries_what_results_json_needs(make, golden):

@@ -117,8 +117,8 @@ def test_the_largest_first_and_money_before_none(decided):
 
 def test_an_action_says_why_who_and_by_when_with_evidence(decided):
     action = next(a for a in decided[BAD] if a.id == "commitment-unused/Microsoft")
-    assert action.title == "USD 15 of Microsoft commitments lay unused (60.0 %)"
-    assert action.why == "Unused commitment is 60.0 %, above 10.0 %."
+    assert action.title == "15 USD of Microsoft commitments lay unused (60 %)"
+    assert action.why == "Unused commitment is 60 %, above 10 %."
     assert action.owner == "Commitment owner"
     assert action.due == date(2026, 10, 14)
     assert action.scope == {"provider": "Microsoft"}

@@ -94,7 +94,7 @@ class KpiResult:
 
     @property
     def text(self) -> str:
-        """The value for people, ``15.0 %``; ``not known`` where there is none."""
+        """The value for people, ``15 %``; ``not known`` where there is none."""
         return "not known" if self.value is None else self.say(self.value)
 
     def say(self, value: Decimal) -> str:

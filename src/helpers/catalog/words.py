@@ -13,9 +13,9 @@ def money(value: Decimal, currency: str | None, digits: int = 0) -> str:
     Examples
     --------
     >>> money(Decimal("-1234.5"), "USD")
-    'USD −1,234'
+    '−1,234 USD'
     """
-    return f"{currency or ''} {_fixed(value, digits)}".strip()
+    return f"{_fixed(value, digits)} {currency or ''}".strip()
 
 
 def quantity(value: Decimal, unit: str, currency: str | None, digits: int, shown_as: str = "") -> str:
@@ -24,19 +24,21 @@ def quantity(value: Decimal, unit: str, currency: str | None, digits: int, shown
     Examples
     --------
     >>> quantity(Decimal("0.15"), "ratio", "USD", 1)
-    '15.0 %'
+    '15 %'
     >>> quantity(Decimal("0.0234"), "currency/GB-month", "USD", 4)
-    'USD 0.0234 per GB-month'
+    '0.0234 USD per GB-month'
     """
     if unit == "ratio":
         if shown_as == "factor":
             return f"{_fixed(value, digits)} ×"
-        return f"{_fixed(CONTEXT.multiply(value, Decimal(100)), digits)} %"
+        text = _fixed(CONTEXT.multiply(value, Decimal(100)), digits)
+        return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
     if unit == "currency":
         return money(value, currency, digits)
     if unit.startswith("currency/"):
         return f"{money(value, currency, digits)} per {unit.removeprefix('currency/')}"
-    return f"{_fixed(value, digits)} {unit}"
+    text = _fixed(value, digits)
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {unit}"
 
 
 def _fixed(value: Decimal, digits: int) -> str:

@@ -101,9 +101,8 @@ def bridge(
     first = plain(start_label or _month_name(about.get("previous"), "before"))
     last = plain(end_label or _month_name(about.get("month"), "after"))
     causes = [(plain(c), Decimal(a)) for c, a in zip(frame["cause"], frame["amount"], strict=True)]
-    at = sentences.places([start, end])
-    footed = foot([start, *(a for _, a in causes)], at)
-    shown = [(c, exact, r) for (c, exact), r in zip(causes, footed[1:], strict=True) if exact]
+    at, footed = sentences.footed(start, end, causes)
+    shown = [(c, exact, footed[c]) for c, exact in causes if exact]
     equal = f", {sentences.count(days)} equal days" if days else ""
     rows = (
         (first, number(start, at)),
@@ -251,7 +250,7 @@ def _draw_ranked(width, lines) -> theme.Canvas:
     if not lines:
         canvas.text(0, row / 2, "no charges", color="quiet")
         return canvas
-    left = min(max(theme.width_of(line[0]) for line in lines) + 2, width * 0.34) + 10
+    left = min(max(theme.width_of(line[0]) for line in lines) + 2, width * 0.42) + 10
     values = max(theme.width_of(line[2]) for line in lines) + 14
     changes = max(theme.width_of(line[3]) for line in lines)
     low, high = min(0.0, *(line[1] for line in lines)), max(0.0, *(line[1] for line in lines))

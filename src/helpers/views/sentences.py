@@ -11,7 +11,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
-from helpers.terms.money import CONTEXT, ratio
+from helpers.terms.money import CONTEXT, foot, ratio
 from helpers.terms.period import Month
 from helpers.views.markup import plain
 
@@ -361,7 +361,31 @@ def because(bridge: Any, total: Decimal, previous: Decimal) -> str:
             return f"{parts[0][0]} of it comes from {parts[0][1]}"
         return ", ".join(f"{s} {'' if i else 'comes '}from {what}" for i, (s, what) in enumerate(parts))
     moved = sorted([*with_it[:1], *against[:1]], key=lambda p: -abs(p[1]))
-    return ", ".join(f"{phrase(c, a)} {'added' if a > 0 else 'took off'} {number(abs(a))}" for c, a in moved)
+    at, shown = footed(previous, total, [(str(c), Decimal(a)) for c, a in _pairs(bridge)])
+    return ", ".join(
+        f"{phrase(c, a)} {'added' if a > 0 else 'took off'} {number(abs(shown[c]), at)}" for c, a in moved
+    )
+
+
+def footed(
+    start: Decimal, end: Decimal, causes: Sequence[tuple[str, Decimal]]
+) -> tuple[int, dict[str, Decimal]]:
+    """Causes as a picture and a sentence both show them: rounded so that they lead from one shown total to the other.
+
+    Returns
+    -------
+    places : int
+    amounts : dict
+        Cause -> amount at `places` [unit of `start`].
+
+    Examples
+    --------
+    >>> footed(Decimal("1000.4"), Decimal("2001.2"), [("volume", Decimal("600.4")), ("mix", Decimal("400.4"))])
+    (0, {'volume': Decimal('601'), 'mix': Decimal('400')})
+    """
+    at = places([start, end])
+    parts = foot([start, *(a for _, a in causes)], at)
+    return at, dict(zip((c for c, _ in causes), parts[1:], strict=True))
 
 
 def bridge_title(bridge: Any, start: Decimal, end: Decimal) -> str:
@@ -575,8 +599,8 @@ def lede(kpis: Sequence[Any], actions: Sequence[Any] = (), *, currency: str = ""
         said = f"{capital(count(len(missed)))} of {count(len(aimed))} targets {verb} missed: {listed(names + more)}."
     if not actions:
         return f"{said} No rule of the playbook fires this month."
-    value = worth(actions[0], currency)
-    return f"{said} First: {plain(actions[0].title, 160).rstrip('.')}{f', worth {value}' if value else ''}."
+    value, title = worth(actions[0], currency), plain(actions[0].title, 160).rstrip(".")
+    return f"{said} First: {title}{f', worth {value}' if value and value not in title else ''}."
 
 
 def worth(action: Any, currency: str = "") -> str:
