@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,21 @@ def store_option(verb: Callable) -> Callable:
 class Kit(click.Group):
     """Verbs in the order of use, and one way to say what went wrong."""
 
+    screen: Any = None  # where `--json -` writes
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
     def main(self, args=None, prog_name=None, **_: Any) -> Any:  # type: ignore[override]
-        as_json = _json_target(list(args if args is not None else sys.argv[1:]))
+        given = _json_target(list(args if args is not None else sys.argv[1:]))
+        as_json = ""  # an answer goes nowhere before the place for it is known to be free
+        Kit.screen = sys.stdout
         try:
-            code = super().main(args, prog_name or "finops", standalone_mode=False)
+            _json_may_stand(given)
+            as_json = given
+            # with `--json -` the screen gets the record and nothing else, so that a program can read it
+            with redirect_stdout(sys.stderr) if as_json == "-" else nullcontext():
+                code = super().main(args, prog_name or "finops", standalone_mode=False)
             sys.exit(code if isinstance(code, int) else errors.DONE)
         except click.ClickException as problem:
             said = UsageError(problem.format_message(), "", "finops --help")
@@ -53,6 +61,16 @@ class Kit(click.Group):
             _fail(Refused(what, "a disk with room and a folder that you may write", "mend that, then run it again; nothing was changed", file=where), as_json)  # fmt: skip
         except Exception as problem:  # a bug of ours: a sentence for the person, the rest to a log
             _fail(_bug(problem), as_json)
+
+
+class WithNotebooks(click.Command):
+    """Its help lists the notebooks that there are."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from helpers.catalog import notebooks
+
+        formatter.write_paragraph()
+        formatter.write_text(f"Notebooks: {', '.join(notebooks.ids())}; or the path of an .ipynb file.")
 
 
 def _fail(problem: KitError, as_json: str, show: Callable[[], None] | None = None) -> None:
@@ -96,10 +114,24 @@ def _json_target(args: list[str]) -> str:
     return ""
 
 
+def _json_may_stand(target: str) -> None:
+    """``--json`` never writes over something else: `finops ingest --json export.csv` would lose the export."""
+    path = Path(target)
+    if target in ("", "-"):
+        return
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise UsageError(f"--json {target} is no file that can be written", "a file in a folder that is there", "give another name, or - for the screen")  # fmt: skip
+    if path.exists() and path.stat().st_size:
+        with path.open("rb") as file:
+            begins = file.read(64).lstrip()[:1]
+        if begins not in (b"{", b"["):
+            raise UsageError(f"--json would write over {target}, which is no JSON", "a name that is free, or an earlier answer", "give the option a name of its own, or put it behind the files")  # fmt: skip
+
+
 def _emit(record: Any, target: str) -> None:
     text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True, default=str)
     if target == "-":
-        click.echo(text)
+        click.echo(text, file=Kit.screen)
         return
     path = Path(target)
     half = path.with_name(f".{path.name}.part")
@@ -125,7 +157,7 @@ def writing(help: str, default: str | None = None) -> Callable:
 
     def add(verb: Callable) -> Callable:
         verb = click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")(verb)
-        return click.option("--to", metavar="FOLDER", default=default, required=default is None, show_default=True, help=help)(verb)  # fmt: skip
+        return click.option("--to", metavar="FOLDER", default=default, required=default is None, show_default=bool(default), help=help)(verb)  # fmt: skip
 
     return add
 
@@ -396,13 +428,13 @@ def kpis(data: str, as_of: Any, as_json: str, everything: bool) -> None:
         _emit([f.as_record() for f in fit], as_json)
 
 
-@main.command()
+@main.command(cls=WithNotebooks)
 @click.argument("notebook")
 @click.option(
     "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter of the notebook."
 )
 @reading
-@writing("Folder of the report.", "reports")
+@writing("Folder of the report.  [default: reports/NOTEBOOK]", "")
 @click.option("--timeout", default=600.0, show_default=True, help="Seconds a run may take.")
 @click.option("--memory", default=0, help="Megabytes a run may use; 0 for no limit.")
 def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) -> None:
@@ -420,6 +452,7 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) 
     path = notebooks.find(notebook)
     known = parameters.declared(path)
     given = parameters.check(given | {k: v for k, v in fixed.items() if k in known}, known)
+    to = to or f"reports/{path.stem}"
     if dry_run:
         click.echo(f"would run {path.name} with {given} and write {to}")
         return
@@ -434,7 +467,7 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) 
         _emit(manifest, as_json)
 
 
-@main.command()
+@main.command(cls=WithNotebooks)
 @click.argument("notebook")
 @reading
 @writing("Folder of the learner's copy.", "lessons")
@@ -460,7 +493,7 @@ def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port)
         _emit({"notebook": str(made)}, as_json)
 
 
-@main.command()
+@main.command(cls=WithNotebooks)
 @click.argument("notebook", default="practitioner_kpis")
 @store_option
 @click.option(
