@@ -362,7 +362,7 @@ def _comparable(staged):
     return making.totals(staged), {(s.account, s.period): s.residue for s in staged.slices}, rows
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_split_of_files_rows_and_columns_gives_the_same(whole, tmp_path, data):
     rows = data.draw(st.permutations(MANY))
