@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ class Kit(click.Group):
         given = _json_target(list(args if args is not None else sys.argv[1:]))
         as_json = ""  # an answer goes nowhere before the place for it is known to be free
         Kit.screen = sys.stdout
+        with suppress(ValueError):  # only a main thread may
+            signal.signal(signal.SIGTERM, _stopped)
         try:
             _json_may_stand(given)
             as_json = given
@@ -61,6 +64,11 @@ class Kit(click.Group):
             _fail(Refused(what, "a disk with room and a folder that you may write", "mend that, then run it again; nothing was changed", file=where), as_json)  # fmt: skip
         except Exception as problem:  # a bug of ours: a sentence for the person, the rest to a log
             _fail(_bug(problem), as_json)
+
+
+def _stopped(*_: Any) -> None:
+    """A scheduler's stop ends like a person's: what runs is ended, what is half done is cleared away."""
+    raise KeyboardInterrupt
 
 
 class WithNotebooks(click.Command):

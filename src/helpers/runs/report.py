@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.catalog import notebooks
+from helpers.data.locks import sync
 from helpers.runs import parameters
 from helpers.runs.secrets import masked
 from helpers.terms import errors
@@ -92,7 +93,11 @@ def make(
             for name in FILES:
                 with (scratch / "report" / name).open("rb") as file:
                     os.fsync(file.fileno())
-            _swap(scratch / "report", to, scratch / "before")
+            with suppress(OSError):  # not every system lets one flush a folder
+                sync(scratch / "report")
+            _swap(scratch / "report", to)
+            with suppress(OSError):
+                sync(to.parent)
             return json.loads((to / "manifest.json").read_text("utf-8"))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -138,7 +143,8 @@ def _forked(path: Path, scratch: Path, given: Mapping[str, str]) -> _Child:
         status = 1
         try:
             os.setsid()  # its own group, so that whatever it started ends with it
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
             _work(path, scratch, given)
             status = 0
         finally:
@@ -165,7 +171,10 @@ def _started(path: Path, scratch: Path, given: Mapping[str, str]) -> _Child:
     said = json.dumps({"path": str(path.resolve()), "scratch": str(scratch), "given": dict(given)})
     found = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
     process = subprocess.Popen(
-        [sys.executable, "-c", code, said], start_new_session=True, env=os.environ | {"PYTHONPATH": found}
+        [sys.executable, "-c", code, said],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": found},
     )
 
     def end() -> None:
@@ -240,6 +249,8 @@ def _work(path: Path, scratch: Path, given: Mapping[str, str]) -> None:
     started, begun = datetime.now(UTC), time.perf_counter()
     _end_with_parent()
     log = (scratch / "log.txt").open("w", encoding="utf-8")
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - a cell that asks gets no answer, not a wait
+    os.dup2(sys.stdin.fileno(), 0)
     for stream in (1, 2):
         os.dup2(log.fileno(), stream)  # libraries' warnings go to the log, not on the person's screen
     executed = scratch / "notebook.ipynb"
@@ -363,6 +374,8 @@ def _told(problem: BaseException, scratch: Path) -> dict[str, Any]:
             "kind": type(cause).__name__,
             "remedy": "make room or grant access, then run it again",
         }
+    if isinstance(cause, MemoryError):
+        return {"error": "it ran out of memory", "kind": "MemoryError", "remedy": _remedy("memory")}
     return {
         "error": f"{type(cause).__name__}: {str(cause)[:300]}",
         "kind": type(cause).__name__,
@@ -436,9 +449,13 @@ def _alone(to: Path):
         name.write_text(f"process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "utf-8")
         yield
     finally:
-        name.unlink(missing_ok=True)
+        with suppress(OSError):
+            name.unlink(missing_ok=True)
+        with suppress(OSError):
+            # before the release: one who opened this file sees that it has no name any more and tries again, while a
+            # file unlinked after it could be another run's lock already
+            (to.parent / f".{to.name}.lock").unlink(missing_ok=True)
         lock.release()
-        (to.parent / f".{to.name}.lock").unlink(missing_ok=True)
 
 
 def _holder(to: Path) -> str:
@@ -468,7 +485,7 @@ def _may_replace(to: Path) -> None:
         )
 
 
-def _swap(made: Path, to: Path, before: Path) -> None:
+def _swap(made: Path, to: Path) -> None:
     """Put the finished folder in place of the earlier one, in one step where the system can."""
     if not to.exists():
         made.rename(to)
@@ -518,7 +535,7 @@ def _failed(outcome: Mapping[str, Any], scratch: Path, to: Path, path: Path) -> 
         "section": section,
         "cell": progress.get("cell"),
     }
-    kept = ""
+    kept, where = "", f" in “{section}”" if section else ""
     try:
         place.mkdir(parents=True)
         source = scratch / "notebook.ipynb"
@@ -530,11 +547,11 @@ def _failed(outcome: Mapping[str, Any], scratch: Path, to: Path, path: Path) -> 
                 masked((scratch / "log.txt").read_text("utf-8", errors="replace")), "utf-8"
             )
         (place / "error.json").write_text(json.dumps(record, indent=1, ensure_ascii=False), "utf-8")
-        (place / "error.txt").write_text(f"{path.stem} stopped in “{section}”: {record['error']}\n", "utf-8")
+        said = (f"{path.stem} stopped{where}: {record['error']}", record.get("needed"), record.get("remedy"))
+        (place / "error.txt").write_text("\n".join(filter(None, said)) + "\n", "utf-8")
         kept = f"; what it did up to there is kept in {place}"
     except OSError:
         shutil.rmtree(place, ignore_errors=True)
-    where = f" in “{section}”" if section else ""
     kind = getattr(errors, str(outcome.get("kind", "")), None)
     if isinstance(kind, type) and issubclass(kind, KitError):
         made = kind(
