@@ -26,6 +26,7 @@ EARLY, LATE = datetime(1995, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001  their 
 def con():
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
+        versions.register(con)
         yield con
 
 
@@ -119,6 +120,12 @@ def test_versions_mix_within_one_delivery(tmp_path):
         ("-0.1234567890123456785", "-0.123456789012345678", True),
         ("0.12345678901234567850", "0.123456789012345678", True),
         ("0.12345678901234567851", "0.123456789012345679", True),
+        ("-0.0000000000000000015", "-0.000000000000000002", True),
+        ("-0.0000000000000000025", "-0.000000000000000002", True),
+        ("-0.00000000000000000250000000001", "-0.000000000000000003", True),
+        ("9.9999999999999999995", "10", True),
+        ("0.00000000000000000049999", "0", True),
+        ("+1.0000000000000000000000", "1", False),
         ("0.12345678901234567800", "0.123456789012345678", False),
         ("1e2", "100", False),
         ("1.00E+05", "100000", False),
@@ -144,7 +151,7 @@ def test_engine_and_explain_agree_on_numbers(con, text):
     """What the engine takes on the short way is a number to `explain` too, and the same one."""
     odd = con.execute(f"SELECT {versions._odd_number('x')} FROM (SELECT ? AS x)", [text]).fetchone()[0]
     try:
-        short = versions._decimal("x", "false").replace("kit_round", "upper")
+        short = versions._decimal("x", "false")
         value = con.execute(f"SELECT {short} FROM (SELECT ? AS x)", [text]).fetchone()[0]
     except duckdb.Error:
         value = None
@@ -153,6 +160,15 @@ def test_engine_and_explain_agree_on_numbers(con, text):
         assert explain._off_number(text) is None
     if not odd and value is None and text not in versions.NULLS:
         assert explain._off_number(text) is not None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.from_regex(r"[-+]?[0-9]{1,6}\.[0-9]{17,24}[05]{0,3}", fullmatch=True))
+def test_long_numbers_are_rounded_alike(con, text):
+    value = f"SELECT {versions._decimal('x', versions._odd_number('x'))}, {versions._lost('x')} FROM (SELECT ? AS x)"
+    stored, kept = con.execute(value, [text]).fetchone()
+    assert stored == versions.rounded(text)
+    assert kept == (text if versions.residue(text) else None)
 
 
 @settings(max_examples=400, deadline=None)

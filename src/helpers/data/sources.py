@@ -569,7 +569,17 @@ def _explained(con: Any, shape: versions.Layout, files: Sequence[Landed], proble
             found = explain.explain_csv(file.path, shape, file.given.name)
         if found:
             return found
-    message = str(problem).splitlines()[0]
+    told = str(problem)
+    if "Maximum line size" in told:
+        row = re.search(r"Line: (\d+)", told)
+        return BadInput(
+            "a line of more than 2,000,000 bytes",
+            "shorter lines; quotes that do not close can make one of many",
+            explain.AGAIN,
+            file=files[0].given.name if len(files) == 1 else None,
+            row=int(row[1]) if row else None,
+        )
+    message = told.splitlines()[0][:300]
     for file in files:
         message = message.replace(str(file.path), file.given.name)
     return BadInput(
@@ -643,18 +653,18 @@ def _written(files: Sequence[Path]) -> str:
 
 
 def _residues(con: Any, files: Sequence[Path]) -> dict[tuple[str, str], dict[str, tuple[int, Decimal]]]:
-    found: dict[tuple[str, str], dict[str, tuple[int, Decimal]]] = defaultdict(dict)
+    sums: dict[tuple[str, str, str], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
     result = con.execute(
-        "SELECT coalesce(BillingAccountId, ''), x_KitPeriod, unnest(map_entries(x_KitExact)) "
-        f"FROM {_written(files)} WHERE x_KitExact IS NOT NULL"
+        "SELECT account, period, e.key, e.value FROM (SELECT coalesce(BillingAccountId, '') AS account, "
+        f"x_KitPeriod AS period, unnest(map_entries(x_KitExact)) AS e FROM {_written(files)} WHERE x_KitExact IS NOT NULL)"
     )
-    while some := result.fetchmany(50_000):
-        for account, period, entry in some:
-            held = found[account, period].get(entry["key"], (0, Decimal(0)))
-            found[account, period][entry["key"]] = (
-                held[0] + 1,
-                CONTEXT.add(held[1], versions.residue(entry["value"])),
-            )
+    while some := result.fetchmany(50_000):  # in pieces: every value of a large month may have a residue
+        for account, period, column, value in some:
+            count, amount = sums[account, period, column]
+            sums[account, period, column] = count + 1, CONTEXT.add(amount, versions.residue(value))
+    found: dict[tuple[str, str], dict[str, tuple[int, Decimal]]] = defaultdict(dict)
+    for (account, period, column), told in sums.items():
+        found[account, period][column] = told
     return found
 
 
