@@ -67,6 +67,7 @@ MAY = Month(2026, 5)
         (row(MAY, 100, None, None, 90), row(JULY, 50, None, None, 50), {"volume": -45, "negotiated": 5}),
         # paid nothing before: nothing to scale, what is paid now came from the commitment's side
         (row(MAY, 100, 100, 90, 0), row(JULY, 100, 100, 90, 30), {"commitment": 30}),
+        (row(MAY, 2, 2, 2, 2), row(JULY, 1, 1, 1, 1), {"volume": -1}),
         # no quantity, or none to divide by
         (row(MAY, None, 10, 10, 10), row(JULY, None, 12, 12, 12), {"no quantity": 2}),
         (row(MAY, 0, 10, 10, 10), row(JULY, 5, 12, 12, 12), {"no quantity": 2}),
