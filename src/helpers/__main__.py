@@ -443,8 +443,10 @@ def kpis(data: str, as_of: Any, as_json: str, everything: bool) -> None:
 )
 @reading
 @writing("Folder of the report.  [default: reports/NOTEBOOK]", "")
-@click.option("--timeout", default=600.0, show_default=True, help="Seconds a run may take.")
-@click.option("--memory", default=0, help="Megabytes a run may use; 0 for no limit.")
+@click.option(
+    "--timeout", default=600.0, show_default=True, type=click.FloatRange(1), help="Seconds a run may take."
+)
+@click.option("--memory", default=0, type=click.IntRange(0), help="Megabytes a run may use; 0 for no limit.")
 def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) -> None:
     """Run a notebook and write its report: page, results, actions, tables, manifest."""
     from helpers.runs import parameters

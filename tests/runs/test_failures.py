@@ -213,8 +213,8 @@ def test_an_unknown_parameter_or_notebook_starts_nothing(tmp_path, place):
 
 def test_a_value_is_text_in_the_notebook_whatever_it_holds(tmp_path):
     value = "a'\"\\ {month} $(id) =1+1 #"
-    made = notebook(tmp_path / "tiny.ipynb", "print(repr(month))")
-    report.make(made, tmp_path / "report", {"month": value})
+    made = notebook(tmp_path / "tiny.ipynb", "month = data")
+    report.make(made, tmp_path / "report", {"data": value})
     assert json.loads((tmp_path / "report" / "results.json").read_text())["month"] == value
 
 

@@ -100,6 +100,22 @@ def test_hostile_values_arrive_as_they_are(value):
     assert parameters.check({"department": value}, KNOWN) == {"department": value}
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("month", "2026-9"),
+        ("month", "2026-13"),
+        ("month", "September"),
+        ("as_of", "2026-02-30"),
+        ("as_of", "today"),
+    ],
+)
+def test_months_and_days_have_their_form_before_anything_starts(name, value):
+    with pytest.raises(UsageError, match=value):
+        parameters.check({name: value}, KNOWN)
+    assert parameters.check({name: ""}, KNOWN) == {name: ""}
+
+
 @pytest.mark.parametrize("value", [7, 1.5, None, ["a"], {"a": "b"}, b"x"])
 def test_what_is_no_text_is_refused(value):
     with pytest.raises(UsageError, match="a text"):

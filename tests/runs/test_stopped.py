@@ -15,7 +15,7 @@ import pytest
 from tests.runs.making import notebook
 
 from helpers.runs import report
-from helpers.terms.errors import Refused, RunFailed
+from helpers.terms.errors import Refused, RunFailed, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV = os.environ | {"PYTHONPATH": str(ROOT / "src")}
@@ -100,3 +100,12 @@ def test_a_cell_that_asks_or_takes_too_much_stops_with_a_word(tmp_path, cell, sa
     lines = (kept / "error.txt").read_text("utf-8").splitlines()
     assert said in lines[0]
     assert lines[-1] == json.loads((kept / "error.json").read_text())["remedy"]
+
+
+def test_words_that_the_store_does_not_know_leave_nothing_behind(tmp_path, larkspur):
+    made = notebook(
+        tmp_path / "tiny.ipynb", "from helpers.runs import begin\nbegin('x', data=data, month=month)"
+    )
+    with pytest.raises(UsageError, match="no charges of 2031-01"):
+        report.make(made, tmp_path / "report", {"data": str(larkspur), "month": "2031-01"})
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny.ipynb"]

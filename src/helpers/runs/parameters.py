@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from helpers.terms.errors import BadInput, UsageError
+from helpers.terms.period import Month, parse_day
 
 LONGEST = 1000
+FORMS = {"month": Month.parse, "as_of": parse_day}  # of all notebooks; each refuses what it cannot read
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def split(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def check(given: Mapping[str, str], known: Mapping[str, Parameter]) -> dict[str, str]:
-    """`given`, once every name is known and every value is a text that can stand in a notebook.
+    """`given`, once every name is known and every value is a text that can stand in a notebook, in its parameter's form.
 
     Raises
     ------
@@ -118,6 +120,8 @@ def check(given: Mapping[str, str], known: Mapping[str, Parameter]) -> dict[str,
                 f"one line of up to {LONGEST} characters",
                 "check the value",
             )
+        if value and name in FORMS:
+            FORMS[name](value)
     return dict(given)
 
 

@@ -30,7 +30,7 @@ from helpers.data.locks import sync
 from helpers.runs import parameters
 from helpers.runs.secrets import masked
 from helpers.terms import errors
-from helpers.terms.errors import KitError, Refused, RunFailed
+from helpers.terms.errors import KitError, Refused, RunFailed, UsageError
 from helpers.terms.quick import skip_grammar
 
 FILES = ("index.html", "results.json", "actions.csv", "tables.xlsx", "notebook.ipynb", "manifest.json")
@@ -536,6 +536,10 @@ def _failed(outcome: Mapping[str, Any], scratch: Path, to: Path, path: Path) -> 
         "cell": progress.get("cell"),
     }
     kept, where = "", f" in “{section}”" if section else ""
+    kind: Any = getattr(errors, str(outcome.get("kind", "")), None)
+    known = isinstance(kind, type) and issubclass(kind, KitError)
+    if known and issubclass(kind, UsageError) and "begin(" in progress.get("source", ""):
+        return kind(str(outcome["found"]), str(outcome.get("needed") or ""), str(outcome.get("remedy") or ""))
     try:
         place.mkdir(parents=True)
         source = scratch / "notebook.ipynb"
@@ -552,8 +556,7 @@ def _failed(outcome: Mapping[str, Any], scratch: Path, to: Path, path: Path) -> 
         kept = f"; what it did up to there is kept in {place}"
     except OSError:
         shutil.rmtree(place, ignore_errors=True)
-    kind = getattr(errors, str(outcome.get("kind", "")), None)
-    if isinstance(kind, type) and issubclass(kind, KitError):
+    if known:
         made = kind(
             str(outcome["found"]), str(outcome.get("needed") or ""), str(outcome.get("remedy") or ""),
             file=outcome.get("file"), row=outcome.get("row"), column=outcome.get("column"),
