@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import views
-from helpers.views import charts, tables
+from helpers.views import charts, tables, theme
 
 parts = st.lists(
     st.decimals(-(10**7), 10**7, allow_nan=False, allow_infinity=False, places=6), min_size=1, max_size=9
@@ -151,3 +151,23 @@ def test_tables_have_captions_and_scopes():
     for thing in made.story():
         assert thing.html.count("<table") == thing.html.count("<caption")
         assert "<th>" not in thing.html
+
+
+def test_a_long_name_takes_lines_and_is_not_cut():
+    frame = made.ranked("ServiceName", {"Amazon Relational Database Service": ("100", "90")})
+    for width in (theme.HALF, theme.PHONE):
+        drawn = [t.get_text() for t in charts.ranked(frame, currency="USD").draw(width).axes.texts]
+        assert "Amazon Relational Database Service" in " ".join(drawn)
+        assert not any("…" in text for text in drawn)
+
+
+def test_a_heat_shows_its_heads_whole_and_no_column_of_zeros():
+    causes = {"commitment": "8640", "no quantity": "1197", "corrections": "2140", "negotiated": "0.2"}
+    frame = pd.DataFrame(
+        [("Amazon Elastic Compute Cloud", c, D(a)) for c, a in causes.items()],
+        columns=["ServiceName", "cause", "amount"],
+    )
+    chart = charts.heat(frame, currency="USD")
+    assert "negotiated" not in chart.head
+    for width in (theme.WIDE, theme.PHONE):
+        assert not any("…" in t.get_text() for t in chart.draw(width).axes.texts)

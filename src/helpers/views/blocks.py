@@ -116,23 +116,25 @@ def decisions(
     Parameters
     ----------
     actions : sequence
-        Attributes title, why, value (Decimal, text or None), owner, due (text or date).
+        Attributes title, why, do (the step), value (Decimal, text or None), owner, due (text or date).
     currency : str
         Of values that name none.
     """
-    found = title or sentences.decisions_title(actions, currency)
+    found = title or sentences.decisions_title(actions)
     below = subtitle if subtitle is not None else "From the playbook: the rules that fire this month"
     items, lines = [], []
     for action in actions:
         worth = sentences.worth(action, currency)
         owner, due = plain(getattr(action, "owner", "") or "nobody named"), getattr(action, "due", "")
+        do = plain(getattr(action, "do", "") or "", 600)
+        step = f'<p class="kit-step">{safe(do)}</p>' if do else ""
         facts = [f"<strong>{safe(worth)}</strong>"] if worth else []
         facts += [safe(owner)] + ([f"due {safe(sentences.day(due))}"] if due else [])
         items.append(
-            f'<li><p class="kit-do">{safe(action.title, 300)}</p><p class="kit-why">{safe(action.why, 600)}</p>'
+            f'<li><p class="kit-do">{safe(action.title, 300)}</p>{step}<p class="kit-why">{safe(action.why, 600)}</p>'
             f'<p class="kit-meta">{" · ".join(facts)}</p></li>'
         )
-        ends = [x for x in (worth, owner, f"due {sentences.day(due)}" if due else "") if x]
+        ends = [x for x in (do, worth, owner, f"due {sentences.day(due)}" if due else "") if x]
         lines.append(f"- {plain(action.title, 300)} ({plain(action.why, 600)}): {', '.join(ends)}")
     body = f'<ol class="kit-decisions">{"".join(items)}</ol>' if items else ""
     return Shown(block("decide", titled(found, below if items else "") + body), "\n".join([found, *lines]))
@@ -178,7 +180,7 @@ def reconciliation(frame: Any, *, title: str | None = None) -> Shown:
         if value is None or value != value:
             return "—"
         if isinstance(value, Decimal):
-            return money.plain(value).replace("-", sentences.MINUS) if value else "0.00"
+            return f"{Decimal(money.plain(value)):,f}".replace("-", sentences.MINUS) if value else "0.00"
         return f"{value:,}" if isinstance(value, int) else plain(value)
 
     off = [i for i, v in enumerate(frame[gap]) if not isinstance(v, Decimal) or v]

@@ -245,21 +245,23 @@ def ranked(
 
 
 def _draw_ranked(width, lines) -> theme.Canvas:
-    row = 28.0
-    canvas = theme.Canvas(width, max(row * len(lines), row) + 4)
     if not lines:
-        canvas.text(0, row / 2, "no charges", color="quiet")
+        canvas = theme.Canvas(width, 32)
+        canvas.text(0, 14, "no charges", color="quiet")
         return canvas
     left = min(max(theme.width_of(line[0]) for line in lines) + 2, width * 0.42) + 10
+    names = [theme.wrapped(line[0], left - 10) for line in lines]
+    row = max(28.0, 15.0 * max(len(n) for n in names) + 6)
+    canvas = theme.Canvas(width, row * len(lines) + 4)
     values = max(theme.width_of(line[2]) for line in lines) + 14
     changes = max(theme.width_of(line[3]) for line in lines)
     low, high = min(0.0, *(line[1] for line in lines)), max(0.0, *(line[1] for line in lines))
     room = width - left - values - changes - 12
     scale = room / ((high - low) or 1)
     zero = left - low * scale
-    for i, (name, value, label, change, marked, _) in enumerate(lines):
+    for i, (_, value, label, change, marked, _) in enumerate(lines):
         middle = 2 + row * i + row / 2
-        canvas.text(left - 10, middle, theme.fitted(name, left - 10), align="right", bold=False)
+        canvas.lines(left - 10, middle, names[i], align="right")
         canvas.bar(zero, middle - 9, value * scale, 18, "subject" if marked else "context")
         canvas.text(
             max(zero + value * scale, zero) + 6,
@@ -317,8 +319,9 @@ def heat(
             by_row = [*by_row[:top], rest]
         else:
             merged = {(r, c): a for r, c, a in found}
-        by_column = _sizes((c, a) for (_, c), a in merged.items())
         at = sentences.places(list(merged.values()))
+        seen = {c for (_, c), a in merged.items() if round(a, at)}  # a column of rounded zeros says nothing
+        by_column = _sizes((c, a) for (_, c), a in merged.items() if c in seen or not seen)
     shown = tuple(
         (r, *(number(merged[r, c], at, signed=True) if (r, c) in merged else "" for c in by_column))
         for r in by_row
@@ -348,16 +351,23 @@ def _sizes(parts: Any) -> list[str]:
 
 
 def _draw_heat(width, rows, columns, cells, at) -> theme.Canvas:
-    height, top = 30.0, 26.0
-    canvas = theme.Canvas(width, top + height * max(len(rows), 1) + 2)
     if not rows:
-        canvas.text(0, height / 2, "nothing moved", color="quiet")
+        canvas = theme.Canvas(width, 32)
+        canvas.text(0, 15, "nothing moved", color="quiet")
         return canvas
     import seaborn
     from matplotlib.colors import ListedColormap
 
+    small = theme.FONT - (1.5 if width < 420 else 1)
     left = min(max(theme.width_of(r) for r in rows) + 12, width * 0.3)
-    least = max(72.0, max(theme.width_of(number(a, at, signed=True)) for a in cells.values()) + 14)
+    names = [theme.wrapped(r, left - 12, small, 4) for r in rows]
+    height = max(30.0, 15.0 * max(len(n) for n in names) + 6)
+    words = [w for c in columns for w in c.split()]
+    least = max(
+        72.0,
+        *(theme.width_of(number(a, at, signed=True), bold=True) + 12 for a in cells.values()),
+        *(theme.width_of(w, small) + 4 for w in words),
+    )
     room = max(1, int((width - left) // least))
     kept = columns if len(columns) <= room else columns[: max(room - 1, 0)]
     rest = [c for c in columns if c not in kept]
@@ -379,20 +389,23 @@ def _draw_heat(width, rows, columns, cells, at) -> theme.Canvas:
         ]
         for line in grid
     ]
-    names = ("takes", "takes-soft", "paper", "adds-soft", "adds")
+    colours = ("takes", "takes-soft", "paper", "adds-soft", "adds")
     wide = (width - left) / len(heads)
+    above = [theme.wrapped(head, wide - 4, small, 2) for head in heads]
+    top = 12.0 + 14 * max(len(a) for a in above)
+    canvas = theme.Canvas(width, top + height * len(rows) + 2)
     inner = canvas.figure.add_axes(
         (left / width, 2 / canvas.height, 1 - left / width, height * len(rows) / canvas.height)
     )
     seaborn.heatmap(
-        level, ax=inner, cmap=ListedColormap([theme.LIGHT[n] for n in names]), vmin=-2.5, vmax=2.5, cbar=False,
+        level, ax=inner, cmap=ListedColormap([theme.LIGHT[n] for n in colours]), vmin=-2.5, vmax=2.5, cbar=False,
         linewidths=2, linecolor=theme.LIGHT["paper"], xticklabels=False, yticklabels=False,
     )  # fmt: skip
-    for j, head in enumerate(heads):
-        canvas.text(left + (j + 0.5) * wide, 12, theme.fitted(head, wide - 2), align="center", color="quiet")
-    for i, name in enumerate(rows):
+    for j, head in enumerate(above):
+        canvas.lines(left + (j + 0.5) * wide, top / 2, head, align="center", color="quiet", size=small)
+    for i, name in enumerate(names):
         middle = top + (i + 0.5) * height
-        canvas.text(left - 10, middle, theme.fitted(name, left - 12), align="right")
+        canvas.lines(left - 10, middle, name, align="right", size=small)
         for j, amount in enumerate(grid[i]):
             if amount:
                 strong = abs(level[i][j]) == 2

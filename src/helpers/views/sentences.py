@@ -16,6 +16,7 @@ from helpers.terms.period import Month
 from helpers.views.markup import plain
 
 MINUS = "−"
+MONTHLY = " a month"  # what stands behind a decision's amount: the catalog gives all of them for one month
 SAME = Decimal("0.005")  # a change below this share of the month before is "about the same"
 HARDLY = Decimal("0.1")  # a cause below this share of the largest one is not worth a name
 WORDS = [
@@ -596,20 +597,24 @@ def lede(kpis: Sequence[Any], actions: Sequence[Any] = (), *, currency: str = ""
         ]
         more = [f"{count(len(missed) - 2)} more"] if len(missed) > 2 else []
         verb = "is" if len(missed) == 1 else "are"
-        said = f"{capital(count(len(missed)))} of {count(len(aimed))} targets {verb} missed: {listed(names + more)}."
+        few = (
+            count(len(missed)) if len(aimed) < len(WORDS) else len(missed)
+        )  # both in words or both in digits
+        said = f"{capital(str(few))} of {count(len(aimed))} targets {verb} missed: {listed(names + more)}."
     if not actions:
         return f"{said} No rule of the playbook fires this month."
     value, title = worth(actions[0], currency), plain(actions[0].title, 160).rstrip(".")
-    return f"{said} First: {title}{f', worth {value}' if value and value not in title else ''}."
+    told = not value or value.removesuffix(MONTHLY) in title
+    return f"{said} First: {title}{'' if told else f', worth {value}'}."
 
 
 def worth(action: Any, currency: str = "") -> str:
-    """What a decision is worth, as text: an amount with its currency, or the words given."""
+    """What a decision is worth, as text: an amount a month with its currency, or the words given."""
     value = getattr(action, "value", None)
     if value is None or value == "":
         return ""
     if isinstance(value, Decimal):
-        return money(value, getattr(action, "currency", None) or currency)
+        return money(value, getattr(action, "currency", None) or currency) + MONTHLY
     return plain(value, 120)
 
 
@@ -628,8 +633,8 @@ def day(value: object) -> str:
     return f"{found.day} {Month.of(found).title}"
 
 
-def decisions_title(actions: Sequence[Any], currency: str = "") -> str:
-    """How many decisions, and what they are worth together where all are amounts of one currency.
+def decisions_title(actions: Sequence[Any]) -> str:
+    """How many decisions. Their amounts are never added: two may speak of the same money.
 
     Examples
     --------
@@ -638,14 +643,7 @@ def decisions_title(actions: Sequence[Any], currency: str = "") -> str:
     """
     if not actions:
         return "Nothing to decide: no rule of the playbook fires"
-    said = f"{capital(count(len(actions)))} decision{'' if len(actions) == 1 else 's'}"
-    values = [getattr(a, "value", None) for a in actions]
-    amounts = [v for v in values if isinstance(v, Decimal) and v.is_finite()]
-    currencies = {getattr(a, "currency", None) or currency for a in actions}
-    if amounts and len(amounts) == len(values) and len(currencies) == 1:
-        with localcontext(CONTEXT):
-            said += f" about {money(sum(amounts, Decimal(0)), currencies.pop())}"
-    return said
+    return f"{capital(count(len(actions)))} decision{'' if len(actions) == 1 else 's'}"
 
 
 def _pairs(bridge: Any) -> list[tuple[Any, Decimal]]:

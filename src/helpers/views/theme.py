@@ -87,6 +87,15 @@ class Canvas:
             fontweight="bold" if bold else "normal", parse_math=False, fontfamily=RC["font.family"],
         )  # fmt: skip
 
+    def lines(
+        self, x: float, y: float, values: list[str], *, align: str = "left", color: str = "ink", size: float = FONT
+    ) -> None:  # fmt: skip
+        """Lines of text one below the other, their middle at `y`."""
+        for i, value in enumerate(values):
+            self.text(
+                x, y + (i - (len(values) - 1) / 2) * (size + 2), value, align=align, color=color, size=size
+            )
+
     def bar(self, x: float, y: float, width: float, height: float, color: str) -> None:
         """A filled bar from its top left corner; a negative width goes left."""
         from matplotlib.patches import Rectangle
@@ -148,6 +157,25 @@ def fitted(value: object, width: float, size: float = FONT) -> str:
             (middle, high) if width_of(text[:middle].rstrip() + "…", size) <= width else (low, middle - 1)
         )
     return text[:low].rstrip() + "…"
+
+
+def wrapped(value: object, width: float, size: float = FONT, most: int = 3) -> list[str]:
+    """A name in up to `most` lines that fit into `width` [CSS px]; only what is longer is cut with an ellipsis.
+
+    Examples
+    --------
+    >>> wrapped("Amazon Elastic Compute Cloud", 110), wrapped("Storage", 110)
+    (['Amazon Elastic', 'Compute Cloud'], ['Storage'])
+    """
+    words = plain(value).split()
+    lines: list[str] = []
+    while words and len(lines) < most - 1:
+        n = len(words)
+        while n > 1 and width_of(" ".join(words[:n]), size) > width:
+            n -= 1
+        lines.append(fitted(" ".join(words[:n]), width, size))
+        words = words[n:]
+    return [*lines, fitted(" ".join(words), width, size)] if words else lines
 
 
 def picture(wide: str, phone: str, alt: str, size: tuple[float, float]) -> str:
