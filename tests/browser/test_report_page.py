@@ -104,7 +104,7 @@ def test_the_page_asks_nobody_for_anything(page, report):
     assert len(drawn) >= 8 and all(done and width for done, width in drawn)
 
 
-@pytest.mark.parametrize("width", [360, 390, 640, 768, 861, 1180, 1600])
+@pytest.mark.parametrize("width", [360, 390, 640, 768, 911, 1180, 1600])
 def test_nothing_is_wider_than_the_screen(page, report, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(report)
@@ -116,7 +116,7 @@ def test_nothing_is_wider_than_the_screen(page, report, width):
     assert min(texts) >= 11
 
 
-@pytest.mark.parametrize("width", [360, 700, 880, 1180])
+@pytest.mark.parametrize("width", [360, 700, 880, 911, 1180])
 def test_text_in_pictures_is_shown_at_11_px_or_more(page, report, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(report)
