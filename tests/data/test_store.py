@@ -531,6 +531,21 @@ def test_hostile_names_stay_names(tmp_path):
     assert {p.parent.name for p in (place / "charges" / "data").rglob("*.parquet")} == {"2026-09"}
 
 
+@pytest.mark.parametrize("name", ["b[1]", "b*", "b 1", "b:1"])
+def test_a_folder_whose_name_is_a_pattern_is_that_folder(tmp_path, name):
+    put(tmp_path / "b1", tmp_path, [charge(cost="1")])
+    put(tmp_path / name, tmp_path, [charge(cost="1"), charge(cost="1")])  # as a pattern it may mean b1 too
+    assert str(billed(tmp_path / name)) == "2.000000000000000000"
+    assert stores.reconcile(tmp_path / name).exact
+
+
+@pytest.mark.parametrize("name", ["b?", "b#1", "b%201"])
+def test_a_folder_that_the_delta_library_would_misread_is_refused(tmp_path, name):
+    with pytest.raises(Refused, match="a path with .* in it"):
+        put(tmp_path / name, tmp_path, [charge(cost="1")])
+    assert not (tmp_path / name).exists()
+
+
 def test_the_command_line_can_import_the_store_at_once():
     code = (
         "import sys, helpers.data.store, helpers.data; helpers.data;"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.runs import app
-from helpers.terms.errors import BadInput, UsageError
+from helpers.terms.errors import BadInput, Refused, UsageError
 from helpers.views import controls
 
 
@@ -18,11 +18,11 @@ from helpers.views import controls
     [
         ({"mode": "report"}, "mode 'report'"),
         ({"as_of": "5 October"}, "day '5 October'"),
-        ({"data": "nowhere"}, "no store at nowhere"),
+        ({"data": "nowhere"}, "nowhere: no store"),
     ],
 )
 def test_serve_refuses_before_it_starts(tmp_path, words, said):
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises((UsageError, Refused), match=said):
         app.serve("practitioner_kpis", **({"data": tmp_path} | words))
 
 

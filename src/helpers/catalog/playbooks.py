@@ -25,7 +25,7 @@ from helpers.catalog import notebooks, words
 from helpers.catalog.responsibilities import responsibilities
 from helpers.catalog.results import KpiResult
 from helpers.terms.errors import BadInput, UsageError
-from helpers.terms.money import CONTEXT, plain, shown
+from helpers.terms.money import CONTEXT, plain, shown, written
 from helpers.terms.period import Month
 
 HEADINGS = ("Question", "Before you start", "Read the numbers", "Decide", "Act and record", "Sources")
@@ -313,10 +313,10 @@ def _fire(
         "previous": say(about.previous) if about and about.previous is not None else "not known",
     }
     name = about.name if about else EXTRA_NAMES.get(d.tests[0].kpi, d.tests[0].kpi)
-    evidence = {t.kpi: plain(v) for t, (v, _) in zip(d.tests, thresholds, strict=True)}
-    evidence |= {f"{t.kpi} {t.op}": plain(x) for t, (_, x) in zip(d.tests, thresholds, strict=True)}
+    evidence = {t.kpi: written(v) for t, (v, _) in zip(d.tests, thresholds, strict=True)}
+    evidence |= {f"{t.kpi} {t.op}": written(x) for t, (_, x) in zip(d.tests, thresholds, strict=True)}
     if about:
-        evidence |= {f"sum {n}": plain(v) for n, v in about.sums.items()}
+        evidence |= {f"sum {n}": written(v) for n, v in about.sums.items()}
     return Action(
         d.id + (f"/{scope[d.each]}" if d.each else ""),
         d.title.format(**fields),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,8 +13,13 @@ from helpers.terms.errors import Damaged
 
 
 def listed(files: Iterable[Path]) -> str:
-    """Paths as an SQL list of texts."""
-    return "[" + ", ".join(text(f) for f in files) + "]"
+    """Paths as an SQL list of patterns, each of which means its own file only."""
+    return "[" + ", ".join(text(pattern(f)) for f in files) + "]"
+
+
+def pattern(file: Path) -> str:
+    """The glob pattern that matches this file and no other: DuckDB takes every path to read for a pattern."""
+    return glob.escape(str(file))
 
 
 def text(value: object) -> str:
@@ -47,9 +53,9 @@ def engine(memory: str = "1GB", threads: int | None = None) -> Any:
 
 def lock(con: Any, files: Iterable[Path]) -> None:
     """Shut a connection's way to anything but these files, for reading only, for good."""
-    con.execute(
-        f"SET allowed_paths = {listed(files)}"
-    )  # paths may be read; an allowed folder could be written
+    # Paths may be read; an allowed folder could be written. DuckDB asks for the pattern, then for the file it matched.
+    allowed = sorted({text(name) for f in files for name in (f, pattern(f))})
+    con.execute(f"SET allowed_paths = [{', '.join(allowed)}]")
     for setting, value in (
         ("autoinstall_known_extensions", "false"),
         ("autoload_known_extensions", "false"),

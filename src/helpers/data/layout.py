@@ -18,6 +18,7 @@ LAYOUT = "kit.json"
 CHARGES = "charges"
 COMPANIONS = "companions"
 PARTITION = "x_KitSlice"
+URL_SIGNS = "?#%"
 
 
 def slice_key(source: str, account: str, period: str) -> str:
@@ -83,7 +84,15 @@ def make(store: Path, now: datetime) -> None:
 
 
 def refuse_other_folder(store: Path) -> None:
-    """A mistyped --to must not turn somebody's folder into a store."""
+    """A mistyped --to must not turn somebody's folder into a store; nor can every name be one's."""
+    odd = sorted(set(URL_SIGNS) & set(str(store.resolve())))
+    if odd and not exists(store):
+        raise Refused(
+            f"a path with {' and '.join(odd)} in it",
+            f"a path without any of {' '.join(URL_SIGNS)}: the Delta library takes them for parts of a URL",
+            "give another folder with --to",
+            file=str(store),
+        )
     if store.is_dir() and not exists(store):
         others = [p.name for p in store.iterdir() if not p.name.startswith(".")]
         if others:

@@ -483,7 +483,7 @@ def _parquet_types(file: Landed) -> tuple[str, ...]:
 
     with duckdb.connect() as con:  # its own instance: a fatal error must not reach others
         try:
-            found = con.execute(f"DESCRIBE SELECT * FROM read_parquet({text(file.path)})").fetchall()
+            found = con.execute(f"DESCRIBE SELECT * FROM read_parquet({listed([file.path])})").fetchall()
         except duckdb.Error as problem:
             raise opening.damaged_parquet(name, problem) from problem
     return tuple(f[1] for f in found)

@@ -74,7 +74,7 @@ def _join(files: list[Path], target: Path) -> None:
         )
         sums = ", ".join(["count(*)", *(f"sum({c})" for c in COSTS)])
         before = con.execute(f"SELECT {sums} FROM {source}").fetchone()
-        after = con.execute(f"SELECT {sums} FROM read_parquet({text(target)})").fetchone()
+        after = con.execute(f"SELECT {sums} FROM read_parquet({listed([target])})").fetchone()
     finally:
         con.close()
     if before != after:

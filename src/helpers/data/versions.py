@@ -19,6 +19,7 @@ from helpers.terms.errors import BadInput
 from helpers.terms.money import CONTEXT, STORED_PLACES
 
 NULLS = ("", "NULL", "null")
+NAMED = 6  # columns that a note names; of more it gives the number, docs/focus-versions.md lists them
 # Without these no charge can be placed, added or compared; other columns that a version demands may be absent.
 REQUIRED = (
     "BilledCost",
@@ -166,7 +167,8 @@ def layout(header: Sequence[str], file: str, version: str | None = None) -> Layo
     late = [c for c in gone if focus.all_columns()[c].since > found_version]
     left = [c for c in gone if c not in late and focus.all_columns()[c].level == "mandatory"]
     if late:
-        notes.append(f"FOCUS {found_version} has no {', '.join(late)}: absent in version, left null")
+        which = ", ".join(late) if len(late) <= NAMED else f"{len(late)} of the columns of {focus.VERSIONS[-1]}"
+        notes.append(f"FOCUS {found_version} has no {which}: absent in version, left null")
     if left:
         notes.append(f"mandatory in FOCUS {found_version} but not in the file, left null: {', '.join(left)}")
     return Layout(tuple(header), found_version, known, own, other, tuple(notes))

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from helpers.catalog import notebooks
+from helpers.data import layout
 from helpers.terms.errors import KitError, UsageError
 from helpers.terms.period import Month, parse_day
 from helpers.terms.quick import skip_grammar
@@ -114,14 +115,15 @@ def serve(
     Raises
     ------
     UsageError
-        If the store, the day or the mode is none.
+        If the day or the mode is none.
+    Refused
+        If there is no store.
     """
     if mode not in ("app", "lesson"):
         raise UsageError(f"mode {mode!r}", "app or lesson", "finops serve, or finops lesson --page")
-    if not Path(data).is_dir():
-        raise UsageError(f"no store at {data}", "the folder of a store", "finops ingest FILES --to STORE")
     if as_of:
         parse_day(as_of)
+    layout.need(data)
     skip_grammar()
     os.environ["FINOPS_MODE"] = mode
     with tempfile.TemporaryDirectory(prefix="finops-page-") as folder:

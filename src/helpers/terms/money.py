@@ -92,6 +92,17 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def written(value: Decimal) -> str:
+    """A sum with all its digits; a quotient, which has more places than any sum stored, at ``SHOWN_PLACES``.
+
+    Examples
+    --------
+    >>> written(Decimal("0.000000000000000001")), written(ratio(Decimal(2), Decimal(3)))
+    ('0.000000000000000001', '0.666666666667')
+    """
+    return plain(value) if int(value.as_tuple().exponent) >= -STORED_PLACES else shown(value)
+
+
 def foot(parts: Sequence[Decimal], places: int = 2) -> list[Decimal]:
     """Round parts so that they add up to the rounded total, by largest remainder.
 
