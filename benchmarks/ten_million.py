@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from ingest import HERE, generate
 
@@ -59,7 +60,7 @@ def main(rows: int) -> None:
         path.parent.mkdir()
         generate(path, rows)
         store, report = f"{scratch}/store", f"{scratch}/report"
-        result = {"rows": rows, "bytes": path.stat().st_size}
+        result: dict[str, Any] = {"rows": rows, "bytes": path.stat().st_size}
         result["ingest"] = command("ingest", str(path), "--to", store)
         path.unlink()
         result["report"] = command(

@@ -541,7 +541,7 @@ def test_a_folder_whose_name_is_a_pattern_is_that_folder(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["b?", "b#1", "b%201"])
 def test_a_folder_that_the_delta_library_would_misread_is_refused(tmp_path, name):
-    with pytest.raises(Refused, match="a path with .* in it"):
+    with pytest.raises(Refused, match=r"a path with . in it"):
         put(tmp_path / name, tmp_path, [charge(cost="1")])
     assert not (tmp_path / name).exists()
 
