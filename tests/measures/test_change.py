@@ -72,10 +72,32 @@ MAY = Month(2026, 5)
         (row(MAY, None, 10, 10, 10), row(JULY, None, 12, 12, 12), {"no quantity": 2}),
         (row(MAY, 0, 10, 10, 10), row(JULY, 5, 12, 12, 12), {"no quantity": 2}),
         (row(MAY, 5, 10, 10, 10), row(JULY, -5, 12, 12, 12), {"no quantity": 2}),
+        (row(MAY, 5, 10, 10, 10), row(JULY, 0, 12, 12, 12), {"no quantity": 2}),
+        # less than one unit, less than one dollar
+        (row(MAY, "0.5", "0.5", "0.5", "0.5"), row(JULY, "0.5", "0.6", "0.6", "0.6"), {"list price": Decimal("0.1")}),
+        # a contracted price on one side only: what was paid stands for it
+        (row(MAY, 100, 100, None, 90), row(JULY, 100, 110, 99, 110), {"list price": 9, "negotiated": 11}),
+        # free at list on one side: a price cannot be said to have moved by a share
+        (row(MAY, 100, 0, 90, 90), row(JULY, 100, 100, 90, 90), {}),
+        (row(MAY, 100, 100, 90, 90), row(JULY, 100, 0, 90, 90), {}),
     ],
 )  # fmt: skip
 def test_one_thing_moves_at_a_time(bench, before, after, expected):
     assert causes(bench, [before, after], **EQUAL) == expected
+
+
+def test_it_says_what_was_compared_and_whose(bench):
+    charges = bench.table([row(MAY, 100, 100, 90, 90), row(JULY, 120, 120, 108, 108)])
+    found = bridge(charges, JULY, currency="USD", previous=MAY)
+    assert {k: found.attrs[k] for k in ("month", "previous", "currency")} == {
+        "month": "2026-07",
+        "previous": "2026-05",
+        "currency": "USD",
+    }
+    service = detail(charges, JULY, currency="USD", previous=MAY)
+    seen = charges.select("ServiceProviderName", "ServiceName").distinct().to_pyarrow().to_pylist()[0]
+    assert len(set(seen.values())) == 2
+    assert service.iloc[0].to_dict() == seen | {"cause": "volume", "amount": 18}
 
 
 def test_a_shift_between_skus_is_mix_and_growth_of_all_is_volume(bench):

@@ -28,14 +28,14 @@ def row(cc, ec, status=None, quantity=None, unit="Hours", **more):
 TEN = [
     row(80, 50, "Used", 40),
     row(40, 30, "Used", 20),
-    row(25, 20, "Unused", 15),
+    row(25, 20, "Unused", 20),
     row(60, 60),
     row(20, 20),
     row(90, 30, PricingCategory="Dynamic"),  # spot
     row(70, 70, x_KitEligible=False),  # nothing covers it
     row(50, 50, ServiceCategory="Databases"),  # not compute
     row(10, 10, ChargeClass="Correction"),
-    row(60, 0, ChargeCategory="Purchase", CommitmentDiscountQuantity=75),
+    row(60, 0, ChargeCategory="Purchase", CommitmentDiscountQuantity=80),
 ]
 
 
@@ -44,10 +44,10 @@ def test_ten_charges_by_hand(bench, one):
     assert one(commitments.coverage(charges)) == Decimal(120) / (120 + 80)
     assert one(commitments.coverage(charges, "EffectiveCost")) == Decimal(80) / (80 + 80)
     assert one(commitments.coverage(charges, category="")) == Decimal(120) / (120 + 80 + 50)
-    assert one(commitments.utilisation(charges)) == Decimal(60) / 75
+    assert one(commitments.utilisation(charges)) == Decimal(60) / 80  # by cost it would be 80 / 100
     assert one(commitments.utilisation(charges, by_quantity=False)) == Decimal(80) / 100
     assert one(commitments.waste(charges)) == Decimal(20) / 100
-    assert one(commitments.consumption(charges)) == Decimal(60) / 75
+    assert one(commitments.consumption(charges)) == Decimal(60) / 80
 
 
 def test_used_without_contracted_price_leaves_coverage(bench, one):
@@ -64,7 +64,7 @@ def test_used_without_contracted_price_leaves_coverage(bench, one):
     ],
 )
 def test_utilisation_falls_back_to_effective_cost(bench, one, spoiled):
-    charges = bench.table([row(80, 50, "Used", 40), row(25, 20, "Unused", 15), spoiled])
+    charges = bench.table([row(80, 50, "Used", 40), row(25, 20, "Unused", 20), spoiled])
     assert one(commitments.utilisation(charges)) == Decimal(60) / 80
 
 
