@@ -19,7 +19,8 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
-$(SAMPLE)/.written: src/helpers/data/sample.py | $(READY)
+$(SAMPLE)/.written: $(wildcard src/helpers/data/sample/*.py src/helpers/data/sample/company/*.csv) | $(READY)
+	rm -rf $(SAMPLE)
 	$(BIN)/finops sample --to $(SAMPLE)
 	@touch $@
 

@@ -35,7 +35,7 @@ def finops(*words):
             raise
 
 folder = Path(sys.argv[1])
-finops("sample", "--to", folder / "sample")
+finops("sample", "--to", folder / "sample", "--months", 14)
 for delivery in sorted((folder / "sample").glob("2*")):
     finops("ingest", delivery, "--to", folder / "store")
 finops("ingest", folder / "sample" / "company", "--to", folder / "store")
@@ -44,7 +44,7 @@ finops("ingest", folder / "sample" / "company", "--to", folder / "store")
 
 @pytest.fixture(scope="session")
 def larkspur(tmp_path_factory) -> Path:
-    """The sample company's store, as `make report` makes it; its deliveries stand in ``../sample``. Read only."""
+    """The last 14 months of the sample company in a store, as `make report` makes it; its deliveries stand in ``../sample``. Read only."""
     folder = tmp_path_factory.mktemp("larkspur")
     env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     words = [sys.executable, "-c", _LARKSPUR, str(folder)]

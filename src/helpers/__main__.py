@@ -183,18 +183,36 @@ def main() -> None:
 
 
 @main.command()
-@writing("Folder for the sample company's deliveries.", "sample_data/larkspur")
-@click.option("--seed", default=20260901, show_default=True, help="The same seed gives the same bytes.")
-def sample(to: str, dry_run: bool, seed: int) -> None:
-    """Write the sample company: two clouds, thirteen closed months and an open one."""
+@writing("Folder for the sample company's files, empty or not there yet.", "sample_data/larkspur")
+@click.option(
+    "--scale",
+    default=1,
+    show_default=True,
+    help="How many divisions the company has; 1 is that of the story.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=None,
+    help="Another company with the same lessons; the same seed gives the same files.",
+)
+@click.option("--months", type=int, default=None, help="Only the last so many months.")
+@click.option("--persona", default="", help="Only the tables that this persona's lessons need.")
+@click.option("--truth", metavar="FOLDER", default=None, help="Also write what is planted, for facilitators.")
+def sample(to, dry_run, scale, seed, months, persona, truth) -> None:
+    """Write the sample company: eight exports, 24 closed months and an open one."""
     from helpers.data import sample as company
 
+    asked = {"scale": scale, "persona": persona, "truth": truth, "dry_run": dry_run}
+    asked |= {k: v for k, v in (("seed", seed), ("months", months)) if v is not None}
+    folders = company.write(to, **asked)
     if dry_run:
-        click.echo(f"would write the deliveries of {company.COMPANY} to {to}")
-        return
-    for folder in company.write(Path(to), seed):
+        size = company.needed(scale) / 1e9
+        click.echo(
+            f"would write the deliveries of {company.COMPANY} to {to}, with up to {size:,.1f} GB on the way"
+        )
+    for folder in folders:
         click.echo(folder)
-    click.echo(Path(to) / "company")
 
 
 @main.command()

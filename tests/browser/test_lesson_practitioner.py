@@ -31,7 +31,7 @@ def effective(store: Path, month: str, provider: str = "") -> str:
     from helpers.data import open_charges
 
     charges = open_charges(store)
-    inside = charges.x_KitPeriod == month
+    inside = (charges.x_KitPeriod == month) & (charges.BillingCurrency == "USD")
     if provider:
         inside = inside & (charges.ServiceProviderName == provider)
     total = (

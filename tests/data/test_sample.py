@@ -1,77 +1,380 @@
-"""The sample company is the same from the same seed, and holds what its story says."""
+"""The sample company: the same from the same seed, right to the last digit, its story and what is planted in it found again."""
 
 from __future__ import annotations
 
+import ast
 import csv
 import gzip
 import hashlib
 import json
+import shutil
+from collections import defaultdict
 from decimal import Decimal
 
+import pyarrow.parquet as pq
 import pytest
+from tests.conftest import ROOT
 
+from helpers.catalog.responsibilities import responsibilities
 from helpers.data import sample
+from helpers.data.sample import grown, truth
+from helpers.data.sample.charges import month_charges
+from helpers.data.sample.ledger import Ledger
+from helpers.data.sample.world import FIRST, OPEN, World
+from helpers.terms.errors import Refused, UsageError
 from helpers.terms.period import Month
+
+# Of the last three months of the default seed: a change here is a change of everybody's company
+CONTENT = "adf9ac0fd79c1d3605fde4e707ad7f7b23814be1991f41b7637e60ef51be629a"
+CLOSED = [FIRST.plus(n) for n in range(24)]
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    return sample.write(tmp_path_factory.mktemp("larkspur"))
+def short(tmp_path_factory):
+    """The last three months."""
+    folder = tmp_path_factory.mktemp("sample") / "company"
+    sample.write(folder, months=3)
+    return folder
 
 
-def _rows(folder, name):
-    path = folder / name
+@pytest.fixture(scope="module")
+def world():
+    return World()
+
+
+@pytest.fixture(scope="module")
+def ledger(world):
+    """Sums of every charge of the story, each counted once."""
+    found = Ledger(world)
+    for export in world.exports.values():
+        month = export.first
+        while month <= OPEN:
+            for charge in month_charges(world, export.export, month, 4 if month == OPEN else None):
+                found.add(export, month, charge)
+            month = month.plus(1)
+    return found
+
+
+def contents(folder) -> dict[str, str]:
+    """File → hash of its bytes; of what is packed (gzip, Parquet) of its values, as compressors differ by build."""
+    found = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        raw = path.read_bytes()
+        if path.suffix == ".parquet":
+            raw = json.dumps(pq.read_table(path).to_pylist(), default=str).encode()
+        elif path.suffix == ".gz":
+            raw = gzip.decompress(raw)
+        elif path.name == "manifest.json":
+            told = json.loads(raw)
+            packed = [f for f in told["files"] if not f["path"].endswith(".csv")]
+            for file in packed:
+                file.pop("sha256")
+            raw = json.dumps(told).encode()
+        found[str(path.relative_to(folder))] = hashlib.sha256(raw).hexdigest()
+    return found
+
+
+def rows(path):
     text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     return list(csv.DictReader(text.decode().splitlines()))
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(folders, tmp_path):
-    again = sample.write(tmp_path / "again")
-    other = sample.write(tmp_path / "other", seed=7)
-    for one, two, three in zip(folders, again, other, strict=True):
-        names = sorted(p.name for p in one.iterdir())
-        assert names == sorted(p.name for p in two.iterdir())
-        assert all((one / n).read_bytes() == (two / n).read_bytes() for n in names)
-        assert (one / "manifest.json").read_bytes() != (three / "manifest.json").read_bytes()
+def charges(world, export, month):
+    return list(month_charges(world, export, month))
 
 
-def test_manifests_tell_rows_and_hashes(folders):
-    for folder in folders:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        for file in manifest["files"]:
-            data = (folder / file["path"]).read_bytes()
-            assert hashlib.sha256(data).hexdigest() == file["sha256"]
-            assert len(_rows(folder, file["path"])) == file["rows"]
+# --- one seed -------------------------------------------------------------------------------------------------------
 
 
-def test_thirteen_closed_months_and_an_open_one_a_few_thousand_charges(folders):
-    months = {p["path"][:7] for f in folders for p in json.loads((f / "manifest.json").read_text())["files"]}
-    assert months == {str(sample.FIRST.plus(n)) for n in range(14)}
-    counted = sum(p["rows"] for f in folders for p in json.loads((f / "manifest.json").read_text())["files"])
-    assert 5_000 < counted < 20_000
+def test_the_default_seed_gives_these_very_files(short):
+    whole = hashlib.sha256(json.dumps(contents(short), sort_keys=True).encode()).hexdigest()
+    assert whole == CONTENT
 
 
-def test_the_savings_plan_lapses_the_refund_the_credit_and_the_switch_off():
-    charges = list(sample.month_charges(sample.AWS, Month(2026, 9), 1))
-    used = [c for c in charges if c.get("CommitmentDiscountStatus") == "Used"]
-    assert {c["ChargePeriodStart"].day for c in used} == {1, 2}
-    june = list(sample.month_charges(sample.AWS, Month(2026, 6), 1))
+def test_the_same_seed_gives_the_same_and_another_seed_another(short, tmp_path):
+    sample.write(tmp_path / "again", months=3)
+    sample.write(tmp_path / "other", seed=2**127 + 7, months=3)
+    ours = contents(short)
+    assert contents(tmp_path / "again") == ours
+    same = {n for n, content in contents(tmp_path / "other").items() if ours[n] == content}
+    assert not [n for n in same if n.endswith((".gz", ".parquet", "invoices.csv"))]
+
+
+def test_another_seed_teaches_the_same(world, ledger):
+    other = World(99)
+    names = {r.shown for r in world.resources.values()} - {r.shown for r in other.resources.values()}
+    assert len(names) > 40  # answers cannot be carried over by name
+    assert set(other.resources) == set(world.resources)
+
+
+def test_manifests_tell_rows_and_hashes(short):
+    for folder in short.glob("2*"):
+        for file in json.loads((folder / "manifest.json").read_text())["files"]:
+            path = folder / file["path"]
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == file["sha256"]
+            counted = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else len(rows(path))
+            assert counted == file["rows"]
+
+
+# --- right to the last digit ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("export", list(World().exports))
+def test_use_times_price_is_cost(world, export):
+    for charge in charges(world, export, Month(2026, 8)):
+        for price, cost in (("ListUnitPrice", "ListCost"), ("ContractedUnitPrice", "ContractedCost")):
+            if charge[price] is not None and charge["ChargeCategory"] == "Usage":
+                assert charge["PricingQuantity"] * charge[price] == charge[cost]
+
+
+def test_what_commitments_amortise_is_what_is_paid_for_them(world):
+    for export in ("aws-larkspur", "azure-larkspur", "gcp-larkspur", "gcp-fernhill"):
+        for month in (Month(2025, 12), Month(2026, 8), Month(2026, 9)):
+            paid, amortised = defaultdict(Decimal), defaultdict(Decimal)
+            for charge in charges(world, export, month):
+                name = charge.get("CommitmentDiscountId")
+                if name and charge["ChargeCategory"] == "Purchase":
+                    paid[name] += charge["BilledCost"]
+                elif name:
+                    amortised[name] += charge["EffectiveCost"]
+            upfront = {n for n in amortised if n not in paid}
+            assert {n: v for n, v in amortised.items() if n not in upfront} == dict(paid)
+
+
+def test_a_reservation_paid_at_once_is_amortised_over_its_term(world, ledger):
+    c = world.commitments["az-e8s-1"]  # February 2025 to January 2026, all of it in the story
+    paid = ledger.effective[c.id, Month(2025, 2)]  # purchases have no effective cost …
+    assert paid == 0
+    used = sum(
+        charge["EffectiveCost"]
+        for n in range(12)
+        for charge in charges(world, c.export, Month(2025, 2).plus(n))
+        if charge.get("CommitmentDiscountName") == c.name and charge["ChargeCategory"] == "Usage"
+    )
+    bought = [
+        charge["BilledCost"]
+        for charge in charges(world, c.export, Month(2025, 2))
+        if charge["ChargeCategory"] == "Purchase" and charge["CommitmentDiscountName"] == c.name
+    ]
+    assert [used] == bought
+
+
+def test_euros_are_dollars_at_the_months_rate(world):
+    rate = (1 / world.rates[Month(2026, 8)]).quantize(Decimal("1E-6"))
+    used = [c for c in charges(world, "gcp-fernhill", Month(2026, 8)) if c["ListUnitPrice"] is not None]
+    assert len(used) > 100
+    for charge in used:
+        if charge["ChargeCategory"] == "Usage":
+            assert charge["PricingCurrencyEffectiveCost"] * rate == charge["EffectiveCost"]
+
+
+def test_the_four_datasets_agree(short, world):
+    lines = rows(short / "focus" / "invoice_detail.csv")
+    billed, invoiced = defaultdict(Decimal), defaultdict(Decimal)
+    for line in lines:
+        invoiced[line["InvoiceId"]] += Decimal(line["BilledCost"])
+    by_line = {(r["InvoiceDetailId"], r["BillingAccountId"]): Decimal(r["BilledCost"]) for r in lines}
+    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in rows(
+        short / "2026-10-05-azure-larkspur" / "2026-09.csv"
+    ):  # version 1.4: charges name their line
+        billed[row["InvoiceId"]] += Decimal(row["BilledCost"])
+        found[row["InvoiceDetailId"], row["BillingAccountId"]] += Decimal(row["BilledCost"])
+    assert {n: invoiced[n] for n in billed} == dict(billed)
+    assert found and {k: by_line[k] for k in found} == found
+    table = {(r["invoice_id"]): Decimal(r["total"]) for r in rows(short / "company" / "invoices.csv")}
+    assert {n: invoiced[n] for n in table} == table
+    periods = {
+        (r["InvoiceIssuerName"], r["BillingPeriodStart"])
+        for r in rows(short / "focus" / "billing_period.csv")
+    }
+    assert {(r["InvoiceIssuerName"], r["BillingPeriodStart"]) for r in lines} == periods
+    promised = {r["ContractCommitmentId"] for r in rows(short / "focus" / "contract_commitment.csv")}
+    used = {c.get("CommitmentDiscountId") for e in world.exports for c in charges(world, e, Month(2026, 9))}
+    assert used - {None} <= promised
+
+
+# --- the story ------------------------------------------------------------------------------------------------------
+
+
+def test_the_size_of_the_company(ledger):
+    assert 90_000 < ledger.rows < 120_000
+    year = sum(v for (_, m), v in ledger.effective.items() if Month(2025, 10) <= m <= Month(2026, 9))
+    assert Decimal("4.0E6") < year < Decimal("4.6E6")
+
+
+def test_the_savings_plan_lapses_the_refund_the_credit_and_the_switch_off(world):
+    used = [
+        c
+        for c in charges(world, "aws-larkspur", Month(2026, 9))
+        if c.get("CommitmentDiscountName") == "Compute savings plan 2023"
+    ]
+    assert {c["ChargePeriodStart"].day for c in used if c.get("CommitmentDiscountStatus") == "Used"} == {1, 2}
+    june = charges(world, "aws-larkspur", Month(2026, 6))
     assert [c["BilledCost"] for c in june if c["ChargeCategory"] == "Credit"] == [Decimal("-6000.00")]
-    august = list(sample.month_charges(sample.AWS, Month(2026, 8), 1))
-    assert [c["BilledCost"] for c in august if c.get("ChargeClass") == "Correction"] == [Decimal("-2140.25")]
+    august = charges(world, "aws-larkspur", Month(2026, 8))
+    assert [c["BilledCost"] for c in august if c["ChargeClass"] == "Correction"] == [Decimal("-2140.25")]
     legacy = [
-        c for c in sample.month_charges(sample.AZURE, Month(2026, 9), 1) if c["ResourceName"] == "legacy-vms"
+        c for c in charges(world, "azure-larkspur", Month(2026, 9)) if c["ResourceName"] == "legacy-vms"
     ]
     assert max(c["ChargePeriodStart"].day for c in legacy) == 15
 
 
-def test_monthly_payments_are_what_their_commitments_amortise():
-    for provider in (sample.AWS, sample.AZURE):
-        charges = list(sample.month_charges(provider, Month(2026, 7), 1))
-        paid = sum(c["BilledCost"] for c in charges if c["ChargeCategory"] == "Purchase")
-        amortised = sum(
-            c["EffectiveCost"]
-            for c in charges
-            if c.get("CommitmentDiscountStatus") and c["CommitmentDiscountId"] and c["SkuId"] != "E8S-V5"
-        )
-        assert paid == amortised
+def test_deliveries_come_late_twice_and_restated(short):
+    names = sorted(p.name for p in short.glob("2*"))
+    first, again = (short / f"2026-09-0{n}-gcp-larkspur" / "manifest.json" for n in (5, 6))
+    assert first.read_text() == again.read_text()
+    assert "2026-09-22-oci-larkspur" in names
+    assert not (short / "2026-09-05-oci-larkspur" / "2026-08.csv.gz").exists()
+
+
+def test_the_restated_month_had_its_cents_cut(tmp_path):
+    sample.write(tmp_path / "five", months=5)
+    old, new = (
+        rows(tmp_path / "five" / f"2026-09-{day}-aws-larkspur" / "2026-06.csv.gz") for day in ("05", "18")
+    )
+    assert [r["BilledCost"] for r in old] == [r["BilledCost"] for r in new]
+    assert all("." not in r["EffectiveCost"] for r in old)
+    assert sum("." in r["EffectiveCost"] for r in new) > len(new) // 2
+
+
+# --- what is planted ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def planted(world, ledger):
+    return truth.records(world, ledger)
+
+
+def test_everybody_has_something_to_find(planted):
+    assert len(planted) >= 120
+    assert len({r.kind for r in planted}) >= 40
+    assert len({r.id for r in planted}) == len(planted)
+    assert {r.responsibility for r in planted} - {""} == {
+        f"{persona}.{one}" for persona, some in responsibilities().items() for one in some
+    }
+    assert sum(r.kind == "decoy" for r in planted) == 12
+    assert all(r.title and r.answer and "{" not in r.title + r.answer for r in planted)
+
+
+def test_the_committed_truth_is_that_of_the_default_seed(planted, world, tmp_path):
+    truth.write(tmp_path / "truth", world, planted)
+    made = {p.name: p.read_text() for p in (tmp_path / "truth").iterdir()}
+    assert made == {p.name: p.read_text() for p in (ROOT / "sample_data" / "truth").iterdir()}
+
+
+def test_prices_of_planted_things_by_hand(planted, world, ledger):
+    found = {r.id: r for r in planted}
+    # 24 hours of one m6i.4xlarge at 0.768, 6 % off: July, August (31 days) and September (30)
+    whole = world.resources["idle-1"].quantity
+    hand = whole * Decimal("0.768") * Decimal("0.94") * (31 + 31 + 30) / 3
+    assert found["idle-machine-1"].cost == hand.quantize(Decimal("0.01"))
+    # the savings plan: what it cost a day at 0.70 of list costs 0.94 of list without it
+    day = world.commitments["sp-2023"].amount
+    assert found["lapsed-commitment-1"].cost == (day * 30 * (Decimal("0.94") / Decimal("0.7") - 1)).quantize(
+        Decimal("0.01")
+    )
+    # half of what cannot be told from money has no price
+    assert found["restated-month-1"].cost is None
+    seats = found["unused-licence-1"]
+    assert seats.cost % 54 == 0
+
+
+def test_nothing_that_computes_reads_the_truth():
+    """Measures, models, actions, lessons and the rest may not import it, nor open its files."""
+    for path in (ROOT / "src" / "helpers").rglob("*.py"):
+        if "sample" in path.parts:
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert "sample_data/truth" not in text, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                names = [getattr(node, "module", "") or "", *(a.name for a in node.names)]
+                assert not any("truth" in n for n in names), path
+
+
+# --- grown ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_grown_company_is_the_same_in_each_division(short, tmp_path, world):
+    sample.write(tmp_path / "grown", months=3, scale=4)
+    sizes = grown.sizes(world.streams, 4)
+    one = rows(short / "2026-10-05-aws-larkspur" / "2026-09.csv.gz")
+    table = pq.read_table(tmp_path / "grown" / "2026-10-05-aws-larkspur" / "2026-09.parquet")
+    assert table.num_rows == 4 * len(one)
+    billed = sum(table.column("BilledCost").to_pylist())
+    assert billed == sum(sizes) * sum(Decimal(r["BilledCost"]) for r in one)
+    for quantity, price, cost, kind in zip(
+        *(
+            table.column(c).to_pylist()
+            for c in ("PricingQuantity", "ListUnitPrice", "ListCost", "ChargeCategory")
+        ),
+        strict=True,
+    ):
+        if price is not None and kind == "Usage":
+            assert (
+                quantity * price == cost or quantity == sizes
+            )  # a support plan is one unit in each division
+    detail = rows(tmp_path / "grown" / "focus" / "invoice_detail.csv")
+    first = rows(short / "focus" / "invoice_detail.csv")
+    total = sum(Decimal(r["BilledCost"]) for r in first)
+    assert sum(Decimal(r["BilledCost"]) for r in detail) == sum(sizes) * total
+    accounts = set(table.column("SubAccountName").to_pylist())
+    assert {"checkout-prod", "checkout-prod-d3"} <= accounts
+
+
+# --- bad use --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"persona": "enginering"}, "did you mean engineering"),
+        ({"persona": "king"}, "one of practitioner"),
+        ({"scale": 0}, "a whole number from 1"),
+        ({"months": 1}, "2 to 25"),
+        ({"months": 26}, "2 to 25"),
+        ({"seed": -1}, "0 to 2"),
+        ({"seed": 2**128}, "0 to 2"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, asked, said):
+    with pytest.raises(UsageError, match=said):
+        sample.write(tmp_path / "c", **asked)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("what", ["to", "truth"])
+def test_a_folder_that_is_not_empty_is_left_alone(tmp_path, what):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("keep")
+    with pytest.raises(Refused, match="not empty"):
+        sample.write(**({"to": tmp_path / "c"} | {what: tmp_path / "full"}), months=2)
+    assert [p.name for p in (tmp_path / "full").iterdir()] == ["mine.txt"]
+
+
+def test_too_little_disk_is_said_with_the_size_needed(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**8))
+    with pytest.raises(Refused, match=r"0\.1 GB free") as error:
+        sample.write(tmp_path / "c", scale=1000)
+    assert "2.1 GB for scale 1,000" in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_stopped_while_it_writes_leaves_nothing_that_looks_complete(tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("helpers.data.sample.companions.write", stop)
+    with pytest.raises(KeyboardInterrupt):
+        sample.write(tmp_path / "c", months=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_persona_gets_its_tables_only(tmp_path):
+    sample.write(tmp_path / "c", months=2, persona="security")
+    names = {p.name for p in (tmp_path / "c").rglob("*.csv")}
+    assert {"findings.csv", "assets.csv", "allocation.csv"} <= names
+    assert not {"budgets.csv", "licences.csv", "drivers.csv"} & names
+    assert not (tmp_path / "c" / "usage").exists()

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from helpers import measures
-from helpers.data import sample
+from helpers.data.sample.charges import month_charges
+from helpers.data.sample.world import World
 from helpers.measures import (
     allocation,
     burn,
@@ -76,8 +77,8 @@ class Bench:
         """The sample company's charges of these months, straight from its generator."""
         rows = []
         for month in months or (SEPTEMBER,):
-            for provider in (sample.AWS, sample.AZURE):
-                for charge in sample.month_charges(provider, month, seed=1):
+            for export in ("aws-larkspur", "azure-larkspur"):
+                for charge in month_charges(World(1), export, month):
                     rows.append(_kit(charge, str(month)))
         return self.table(rows)
 
@@ -146,7 +147,7 @@ def _kit(charge: dict[str, Any], month: str) -> dict[str, Any]:
         "x_KitShared": {"Support": "undistributed", "AWS Data Transfer": "distributed"}.get(
             charge["ServiceName"]
         ),
-        "x_KitLegacy": details["InstanceType"].startswith("m4") if details else None,
+        "x_KitLegacy": details["InstanceType"].startswith("m4") if "InstanceType" in details else None,
         "x_KitEligible": on_demand and charge["ServiceCategory"] in {"Compute", "Databases"},
     }
 

@@ -319,7 +319,8 @@ def test_the_sample_company_adds_up(bench):
     assert amounts["commitment"] > 1000  # the savings plan lapsed on the 3rd
     assert amounts["list price"] > 0  # a database's list price rose
     assert amounts["days"] < 0  # September has a day less
-    assert amounts["corrections"] == Decimal("2140.25")  # August's refund is not repeated
+    refund = amounts["corrections"].quantize(Decimal("0.01"))  # but for the invoices' rounding
+    assert abs(refund - Decimal("2140.25")) <= Decimal("0.02")  # August's refund is not repeated
     parts = detail(charges, Month(2026, 9), currency="USD")
     assert sum(parts["amount"]) == sum(found["amount"])
     for cause in CAUSES:

@@ -298,7 +298,7 @@ def test_where_no_store_is_one_is_told_how_to_make_it(tmp_path, monkeypatch, ver
 
 def test_a_damaged_store_ends_with_4(larkspur, tmp_path):
     shutil.copytree(larkspur, tmp_path / "store")
-    next((tmp_path / "store").rglob("*.parquet")).unlink()
+    next((tmp_path / "store" / "charges" / "data" / "2026-10").rglob("*.parquet")).unlink()
     for verb in ("check", "kpis"):
         done = finops(verb, "--data", tmp_path / "store")
         assert done.exit_code == errors.DAMAGED, (verb, done.output)

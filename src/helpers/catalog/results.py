@@ -245,7 +245,9 @@ class _Run:
                 for v in r.variants:
                     if v.derived:
                         done[r.id, v.name] = self.changed(r, v, pair, money)
-            results += [done[r.id, v.name] for r in records for v in r.variants if not v.only]
+            every = [done[r.id, v.name] for r in records for v in r.variants if not v.only]
+            # what has no currency stands once, with the first
+            results += [k for k in every if k.currency is not None or money == currencies[0]]
         return results
 
     def by_provider(self, recent: Table, records: Iterable[Record]) -> list[KpiResult]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     import pyarrow
 
 MATCHES = ("SubAccountId", "SubAccountName", "ServiceName", "BillingAccountId", "x_KitSource")
-SHARED = ("distributed", "undistributed")
-TIERS = ("frequent", "infrequent", "archive")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # what a spreadsheet would compute, and our own shield
 
 
@@ -38,7 +38,8 @@ class Field:
     ----------
     name : str
     kind : str
-        ``text``, ``decimal``, ``count`` (decimal above zero), ``day``, ``month``, ``currency``, ``yes/no`` or ``match``.
+        ``text``, ``decimal``, ``count`` (decimal above zero), ``day``, ``month``, ``time``, ``currency``, ``yes/no``,
+        ``match`` or ``json``.
     doc : str
     required : bool
         The column must be there and no cell of a used row may be empty.
@@ -89,112 +90,32 @@ class Companion:
         return any(f.name == "valid_from" for f in self.fields)
 
 
-_VALID = (
-    Field("valid_from", "day", "First day that the row holds; empty: always did."),
-    Field("valid_to", "day", "Last day that the row holds, included; empty: no end."),
-)
-TABLES = {
-    t.name: t
-    for t in (
-        Companion(
-            "allocation",
-            "Who owns which charges. The first row that fits a charge decides, in file order.",
-            (
-                Field(
-                    "match_on",
-                    "match",
-                    f"What is looked at: `tag:KEY` (other spellings of the key as `tag:Team|team`) or one of {', '.join(MATCHES)}.",
-                    True,
-                ),
-                Field(
-                    "match_value", "text", "The value, exactly; `*` for any value that is not empty.", True
-                ),
-                Field("owner", "text", "A person or group."),
-                Field("department", "text", "The department that pays."),
-                Field(
-                    "shared", "text", "For a cost that several use: does a rule share it out?", False, SHARED
-                ),
-                *_VALID,
-            ),
-            ("match_on", "match_value"),
-            ("owner", "department", "shared"),
-        ),
-        Companion(
-            "tag_policy",
-            "Tags that every charge must carry.",
-            (
-                Field("tag_key", "text", "The key; other accepted spellings after `|`.", True),
-                Field(
-                    "allowed_values",
-                    "text",
-                    "Accepted values, separated by `|`; empty: any that is not empty.",
-                ),
-                *_VALID,
-            ),
-            ("tag_key",),
-        ),
-        Companion(
-            "invoices",
-            "What the invoices say, for reconciliation.",
-            (
-                Field("issuer", "text", "InvoiceIssuerName as in the charges.", True),
-                Field("period", "month", "Billing month.", True),
-                Field("currency", "currency", "BillingCurrency.", True),
-                Field(
-                    "total",
-                    "decimal",
-                    "Total of the invoice, tax included as in the charges [currency].",
-                    True,
-                ),
-                Field("invoice_id", "text", "Number of the invoice, where a month has several."),
-            ),
-            ("issuer", "period", "currency", "invoice_id"),
-            ("total",),
-        ),
-        Companion(
-            "sources",
-            "Every export of cost that is known to exist, loaded or not.",
-            (
-                Field("source", "text", "Name of the export, as `finops ingest --as` has it.", True),
-                Field("provider", "text", "Who sends it."),
-                Field("note", "text", "Who can give access, why it is not loaded."),
-            ),
-            ("source",),
-        ),
-        Companion(
-            "skus",
-            "What the bill does not say about a SKU.",
-            (
-                Field("sku_id", "text", "SkuId.", True),
-                Field("cores", "count", "Virtual cores of one unit [1]."),
-                Field("legacy", "yes/no", "Whether its generation is superseded."),
-                Field("tier", "text", "Storage tier.", False, TIERS),
-            ),
-            ("sku_id",),
-            ("cores", "legacy", "tier"),
-        ),
-        Companion(
-            "budgets",
-            "What was planned to be spent.",
-            (
-                Field("month", "month", "Billing month.", True),
-                Field("department", "text", "As the allocation has it; empty: the whole company."),
-                Field("amount", "decimal", "Budget of the month [currency].", True),
-                Field("currency", "currency", "BillingCurrency.", True),
-            ),
-            ("month", "department", "currency"),
-        ),
-        Companion(
-            "targets",
-            "Targets of your own, instead of the playbook's.",
-            (
-                Field("kpi", "text", "Id of the KPI; of one variant as `id:variant`.", True),
-                Field("target", "decimal", "What you want to reach [the KPI's unit].", True),
-            ),
-            ("kpi",),
-        ),
-    )
-}
+def _declared() -> dict[str, Companion]:
+    """The tables as ``companion_tables.csv`` and ``companion_columns.csv`` declare them."""
+    here = resources.files("helpers.data")
+
+    def rows(name: str) -> list[dict[str, str]]:
+        return list(csv.DictReader(here.joinpath(name).read_text("utf-8").splitlines()))
+
+    fields: dict[str, list[Field]] = {}
+    for c in rows("companion_columns.csv"):
+        allowed = tuple(a for a in c["allowed"].split("|") if a)
+        fields.setdefault(c["table"], []).append(
+            Field(c["column"], c["kind"], c["doc"], c["required"] == "yes", allowed)
+        )
+    return {
+        t["table"]: Companion(
+            t["table"],
+            t["doc"],
+            tuple(fields[t["table"]]),
+            tuple(t["unique"].split(";")),
+            tuple(f for f in t["filled"].split(";") if f),
+        )
+        for t in rows("companion_tables.csv")
+    }
+
+
+TABLES = _declared()
 
 
 def recognise(header: Iterable[str]) -> str | None:
@@ -463,6 +384,23 @@ def _yes_no(text: str, bad: Callable[[str, str], BadInput]) -> bool:
     return text.lower() in ("yes", "true")
 
 
+def _time(text: str, bad: Callable[[str, str], BadInput]) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise bad("a time of ISO 8601", "write it like 2026-10-05T00:00:00Z") from None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _json(text: str, bad: Callable[[str, str], BadInput]) -> str:
+    try:
+        if isinstance(json.loads(text), dict):
+            return text
+    except ValueError:
+        pass
+    raise bad("a JSON object", 'write it like {"ServiceName":"…"}')
+
+
 def _match(text: str, bad: Callable[[str, str], BadInput]) -> str:
     if text in MATCHES or (text.startswith("tag:") and all(k.strip() for k in text[4:].split("|"))):
         return text
@@ -480,6 +418,8 @@ _KINDS: dict[str, Callable[[str, Callable[[str, str], BadInput]], Any]] = {
     "currency": _currency,
     "yes/no": _yes_no,
     "match": _match,
+    "time": _time,
+    "json": _json,
 }
 
 
@@ -516,6 +456,7 @@ def _arrow(table: Companion, records: Sequence[dict[str, Any]]) -> pyarrow.Table
         "count": pa.decimal128(38, STORED_PLACES),
         "day": pa.date32(),
         "yes/no": pa.bool_(),
+        "time": pa.timestamp("us", "UTC"),
     }
     schema = pa.schema(
         [pa.field("row", pa.int64())]

@@ -167,7 +167,9 @@ def layout(header: Sequence[str], file: str, version: str | None = None) -> Layo
     late = [c for c in gone if focus.all_columns()[c].since > found_version]
     left = [c for c in gone if c not in late and focus.all_columns()[c].level == "mandatory"]
     if late:
-        which = ", ".join(late) if len(late) <= NAMED else f"{len(late)} of the columns of {focus.VERSIONS[-1]}"
+        which = (
+            ", ".join(late) if len(late) <= NAMED else f"{len(late)} of the columns of {focus.VERSIONS[-1]}"
+        )
         notes.append(f"FOCUS {found_version} has no {which}: absent in version, left null")
     if left:
         notes.append(f"mandatory in FOCUS {found_version} but not in the file, left null: {', '.join(left)}")

@@ -123,7 +123,8 @@ def serve(
         raise UsageError(f"mode {mode!r}", "app or lesson", "finops serve, or finops lesson --page")
     if as_of:
         parse_day(as_of)
-    layout.need(data)
+    if not Path(data).is_dir():
+        layout.need(data)
     skip_grammar()
     os.environ["FINOPS_MODE"] = mode
     with tempfile.TemporaryDirectory(prefix="finops-page-") as folder:
