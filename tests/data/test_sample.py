@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import ROOT
 
 from helpers.catalog.responsibilities import responsibilities
-from helpers.data import sample
+from helpers.data import conformance, open_charges, sample
 from helpers.data.sample import grown, truth
 from helpers.data.sample.charges import month_charges
 from helpers.data.sample.ledger import Ledger
@@ -378,3 +378,45 @@ def test_a_persona_gets_its_tables_only(tmp_path):
     assert {"findings.csv", "assets.csv", "allocation.csv"} <= names
     assert not {"budgets.csv", "licences.csv", "drivers.csv"} & names
     assert not (tmp_path / "c" / "usage").exists()
+
+
+# --- found again by the kit -----------------------------------------------------------------------------------------
+
+PLANTED_RULES = {
+    "CAU-ContractedCost-C-003-M",  # Oracle in 1.0: no contracted cost,
+    "kit-effective-cost-whole",  # effective cost 0,
+    "CAU-ChargeFrequency-C-003-M",  # Usage-based,
+    "CAU-PricingCategory-C-004-C",  # no pricing category
+    "kit-tag-keys-alike",  # three spellings of the team's key
+    *(f"kit-absent-in-{version}" for version in ("1.0", "1.2", "1.3")),
+}
+
+
+def test_check_finds_nothing_but_what_is_planted(larkspur):
+    assert {f.rule for f in conformance.findings(open_charges(larkspur))} == PLANTED_RULES
+
+
+def test_the_kit_finds_the_planted_shares_again(larkspur, ledger):
+    charges = open_charges(larkspur)
+    euros = charges.filter(charges.BillingCurrency == "EUR")
+    owned = euros.aggregate(
+        by=["x_KitPeriod"],
+        owned=euros.EffectiveCost.sum(where=euros.x_KitOwner.notnull()),
+        whole=euros.EffectiveCost.sum(),
+    ).to_pyarrow()
+    share = {r["x_KitPeriod"]: (r["owned"] or 0) / r["whole"] for r in owned.to_pylist()}
+    assert share["2025-11"] == share["2026-02"] == 0  # the merger's tags mean nothing yet
+    assert share["2026-03"] > Decimal("0.7")  # the mapping repairs most of it
+
+    month = charges.filter(charges.x_KitPeriod == "2026-08")
+    unused = month.filter(month.CommitmentDiscountStatus == "Unused")
+    found = unused.aggregate(
+        by=["CommitmentDiscountName", "BillingCurrency"], cost=unused.EffectiveCost.sum()
+    ).to_pyarrow()
+    hand = {
+        c.name: ledger.unused.get((c.id, Month(2026, 8)), Decimal(0))
+        for c in ledger.world.commitments.values()
+    }
+    assert {r["CommitmentDiscountName"]: r["cost"] for r in found.to_pylist()} == {
+        n: v for n, v in hand.items() if v
+    }
