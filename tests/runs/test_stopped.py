@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,10 @@ def test_a_stopped_run_takes_all_it_started_along(tmp_path, number):
     before = {p.name: p.read_bytes() for p in (tmp_path / "report").iterdir()}
     made = notebook(tmp_path / "long.ipynb", SLEEPER)
     command = [sys.executable, "-m", "helpers", "report", str(made), "--data", str(tmp_path), "--to", str(tmp_path / "report")]  # fmt: skip
-    run = subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    usual = partial(signal.signal, number, signal.SIG_DFL)  # a shell's background job ignores interrupts
+    run = subprocess.Popen(
+        command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=usual
+    )
     pid = tmp_path / "pid"
     assert until(lambda: pid.is_file() and pid.read_text() != "")
     run.send_signal(number)
