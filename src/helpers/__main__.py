@@ -514,8 +514,9 @@ def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port)
         click.echo(f"would write a learner's copy of {notebook} to {to}")
         return
     from helpers.lessons import learner
+    from helpers.runs import begin
 
-    made = learner.write(notebook, Path(to), Path(data), facilitator=facilitator, as_of=day)
+    made = learner.write(notebook, Path(to), Path(data), begin=begin if facilitator else None, as_of=day)
     click.echo(f"{made}\nOpen it: jupyter lab {made}")
     if as_json:
         _emit({"notebook": str(made)}, as_json)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from helpers.catalog import notebooks
 from helpers.lessons.exercises import Exercise, makers
-from helpers.terms.period import Month, parse_day
 
 READING = 15  # minutes to read the month together before the first exercise
 CLOSING = 10
@@ -34,19 +31,16 @@ def plan(exercises: list[Exercise]) -> Plan:
     return Plan((("Read the month together", READING), *each, ("What do we do on Monday", CLOSING)))
 
 
-def text(notebook_id: str | Path, data: Path, *, as_of: str = "") -> str:
-    """The guide as Markdown, its answers computed from the store.
+def text(notebook_id: str | Path, run: Any) -> str:
+    """The guide as Markdown, its answers computed from the run that the notebook itself begins with.
 
     Parameters
     ----------
     notebook_id : str or Path
-    data : Path
-        The store the learners get.
-    as_of : str
-        As given to the lesson.
+    run : Run
+        As ``helpers.runs.begin`` gives it on the store that the learners get.
     """
     notebook = notebooks.find(notebook_id)
-    run = facts(notebook, data, as_of)
     exercises = [make(run) for make in makers(notebook.stem)]
     schedule = plan(exercises)
     lines = [
@@ -93,39 +87,3 @@ def _exercise(e: Exercise) -> list[str]:
         "",
         f"**Watch for:** {e.watch}",
     ]
-
-
-def facts(notebook: Path, data: Path, as_of: str) -> Any:
-    """What exercises need of a run, without running the notebook: charges, month, currency, as_of.
-
-    The defaults are those of the notebook's own parameters: the newest delivery's day, the last month that is closed
-    on it, the currency with most charges.
-    """
-    from helpers import catalog
-    from helpers.data import open_charges
-    from helpers.data import store as stores
-
-    day = (
-        parse_day(as_of) if as_of else max(r.delivered for r in stores.history(data) if r.kind == "delivery")
-    )
-    charges: Any = open_charges(data, parse_day(as_of) if as_of else None)
-    held = (
-        charges.aggregate(by=["x_KitPeriod", "BillingCurrency"], rows=charges.count())
-        .to_pyarrow()
-        .to_pylist()
-    )
-    months = sorted({Month.parse(r["x_KitPeriod"]) for r in held})
-    month = max((m for m in months if m.end.date() <= day), default=months[-1])
-    rows = Counter()
-    for r in held:
-        rows[r["BillingCurrency"]] += r["rows"]
-    currency = rows.most_common(1)[0][0]
-    return SimpleNamespace(
-        notebook_id=notebook.stem,
-        charges=charges,
-        month=month,
-        currency=currency,
-        as_of=day,
-        companions={},
-        playbook=catalog.playbook(notebook.stem),
-    )

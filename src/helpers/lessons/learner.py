@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ SOLUTION = re.compile(
 
 
 def write(
-    notebook_id: str | Path, to: Path, data: Path, *, facilitator: bool = False, as_of: str = ""
+    notebook_id: str | Path, to: Path, data: Path, *, begin: Callable[..., Any] | None = None, as_of: str = ""
 ) -> Path:
     """Write a learner's copy of a notebook with its data, whole or not at all.
 
@@ -33,8 +34,9 @@ def write(
         Folder: absent, empty, or an earlier learner's copy in which nobody has worked yet.
     data : Path
         The store. It is copied when it has up to 500 MB, else pointed to.
-    facilitator : bool, default False
-        Also write ``FACILITATOR.md``: minutes, likely mistakes, and the answers on these data.
+    begin : callable, optional
+        ``helpers.runs.begin``; with it also ``FACILITATOR.md`` is written: minutes, likely mistakes, and the answers on
+        these data.
     as_of : str
         Day ``YYYY-MM-DD`` that the lesson takes as its today; empty for that of the newest delivery.
 
@@ -68,10 +70,12 @@ def write(
         set_parameters(nb, {"data": STORE if copied else str(data.resolve()), "as_of": as_of})
         nbformat.write(nb, made / source.name)
         (made / "README.md").write_text(_readme(source, copied), "utf-8")
-        if facilitator:
+        if begin:
             from helpers.lessons import guide
 
-            (made / "FACILITATOR.md").write_text(guide.text(source, data, as_of=as_of), "utf-8")
+            (made / "FACILITATOR.md").write_text(
+                guide.text(source, begin(source.stem, data=str(data), as_of=as_of)), "utf-8"
+            )
         ours = {p.name: _hash(p) for p in made.iterdir() if p.is_file()}
         (made / MARK).write_text(json.dumps({"notebook": source.stem, "files": ours}, indent=1), "utf-8")
         _swap(made, to, Path(scratch) / "before" if before else None)
