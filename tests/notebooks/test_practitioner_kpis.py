@@ -63,6 +63,16 @@ def test_each_month_and_scope_makes_a_report(larkspur, tmp_path, asked):
     assert found["headline"] in " ".join(words.split())
 
 
+def test_a_budget_is_a_target_in_its_own_currency(larkspur, tmp_path):
+    found, _ = report(larkspur, tmp_path / "report", month="2026-09")
+    rates = {
+        k["currency"]: k["target"] for k in found["kpis"] if k["id"] == "csp-cloud-budget-burn-rate" and not k["scope"]
+    }
+    assert rates["EUR"] is None  # Fernhill came without a budget
+    assert Decimal(rates["USD"]) > 10_000
+    assert any(a["kpi"] == "csp-cloud-budget-burn-rate" for a in found["actions"])
+
+
 FILES = {
     "real": "focus_1.0_four_providers_sample.csv",
     "aws 1.2": "aws_1_2_cost_and_usage_rows100_seed42.csv",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from helpers.catalog import kpis as catalog
@@ -197,7 +198,12 @@ def compute(
     known_sources = register(sources, deliveries)
     given = {"deliveries": deliveries, "sources": known_sources, "invoices": invoices, **companions}
     days = _open_days(table, which, as_of)
-    aims = _targets(targets, notebook_id, _budget(companions.get("budgets"), which, base, currency))
+
+    @cache
+    def aims(money: str | None) -> dict[str, Decimal]:
+        """Targets of KPIs in one currency: each has a budget of its own."""
+        return _targets(targets, notebook_id, _budget(companions.get("budgets"), which, base, money))
+
     run = _Run(which, history, base, currency, aims, {} if days is None else {str(which): days}, given)
     results = run.whole(window, records, days)
     if "provider" not in base:
@@ -212,7 +218,7 @@ class _Run:
     history: int
     base: dict[str, str]
     currency: str | None
-    targets: Mapping[str, Decimal]
+    targets: Callable[[str | None], Mapping[str, Decimal]]
     days: dict[str, int]
     given: dict[str, Any]
 
@@ -376,7 +382,7 @@ class _Run:
         sums: Mapping[str, Decimal],
     ) -> KpiResult:
         key = f"{r.id}:{v.name}" if v.name else r.id
-        target = self.targets.get(key) if dict(scope) == self.base else None
+        target = self.targets(currency).get(key) if dict(scope) == self.base else None
         return KpiResult(
             r.id,
             r.short,
