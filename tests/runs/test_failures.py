@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -16,7 +17,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from tests.runs.making import notebook
+from tests.runs.making import FINISH, notebook
 
 from helpers.runs import report
 from helpers.terms.errors import NotReconciled, Refused, RunFailed, UsageError
@@ -24,6 +25,11 @@ from helpers.terms.errors import NotReconciled, Refused, RunFailed, UsageError
 ROOT = Path(__file__).resolve().parents[2]
 ENV = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 SECRET = "hunter2hunter2"
+FILES = (
+    FINISH.replace("{", "{{")
+    .replace("}", "}}")
+    .replace('"tables": {{}}', '"tables": {{}}, "files": {{"{name}": "policies: []"}}')
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -45,10 +51,38 @@ def place(tmp_path, earlier) -> Path:
     return tmp_path / "report"
 
 
+# A fork is made only where no thread of DuckDB or Arrow would be lost in it, so not in the tests' own process.
+FORKING = """
+import pickle, sys
+from helpers.runs import report
+from helpers.terms.errors import KitError
+
+assert report._may_fork()
+try:
+    report.make(*pickle.load(sys.stdin.buffer))
+except KitError as problem:
+    pickle.dump(problem, sys.stdout.buffer)
+"""
+
+
+def forked(path: Path, place: Path, given: dict[str, str]) -> None:
+    """`report.make` in a process that may fork; what it raises is raised here too."""
+    words = pickle.dumps((path, place, given))
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING], env=ENV, input=words, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    if done.stdout:
+        raise pickle.loads(done.stdout)
+
+
 @pytest.fixture(params=["forked", "started"])
-def way(request, monkeypatch):
-    """Both ways to get a child."""
-    monkeypatch.setattr(report, "_may_fork", lambda: request.param == "forked")
+def make(request, monkeypatch):
+    """Both ways to get a child, each as `report.make`."""
+    if request.param == "forked":
+        return forked
+    monkeypatch.setattr(report, "_may_fork", lambda: False)
+    return report.make
 
 
 def failure(place: Path) -> tuple[dict, Any, str]:
@@ -62,20 +96,20 @@ def states(book: Any) -> list[str]:
     return [c["metadata"]["papermill"]["status"] for c in book["cells"] if c["cell_type"] == "code"]
 
 
-def test_a_run_replaces_the_earlier_report_as_a_whole(way, tmp_path, place):
+def test_a_run_replaces_the_earlier_report_as_a_whole(make, tmp_path, place):
     before = contents(place)
-    report.make(notebook(tmp_path / "tiny.ipynb", "print(month)"), place, {"month": "2026-02"})
+    make(notebook(tmp_path / "tiny.ipynb", "print(month)"), place, {"month": "2026-02"})
     after = contents(place)
     assert after.keys() == before.keys() == set(report.FILES)
     assert json.loads(after["results.json"])["month"] == "2026-02"
     assert {p.name for p in tmp_path.iterdir()} == {"report", "tiny.ipynb"}
 
 
-def test_a_failing_cell_leaves_the_earlier_report_and_a_record(way, tmp_path, place):
+def test_a_failing_cell_leaves_the_earlier_report_and_a_record(make, tmp_path, place):
     before = contents(place)
     made = notebook(tmp_path / "bad.ipynb", "print('got here')", "1 / 0", "print('never')")
     with pytest.raises(RunFailed) as failed:
-        report.make(made, place, {})
+        make(made, place, {})
     assert contents(place) == before
     record, book, _ = failure(place)
     assert record["status"] == "failed"
@@ -94,14 +128,14 @@ def test_a_failing_cell_leaves_the_earlier_report_and_a_record(way, tmp_path, pl
     assert failed.value.code == 5
 
 
-def test_a_refusal_inside_a_cell_keeps_its_words_and_code(way, tmp_path, place):
+def test_a_refusal_inside_a_cell_keeps_its_words_and_code(make, tmp_path, place):
     before = contents(place)
     raised = (
         "from helpers.terms.errors import NotReconciled\n"
         "raise NotReconciled('2 cents too much', 'none', 'finops check', file='a.csv', row=7, column='BilledCost')"
     )
     with pytest.raises(NotReconciled) as refused:
-        report.make(notebook(tmp_path / "bad.ipynb", raised), place, {})
+        make(notebook(tmp_path / "bad.ipynb", raised), place, {})
     problem = refused.value
     assert (problem.found, problem.needed, problem.remedy) == ("2 cents too much", "none", "finops check")
     assert (problem.file, problem.row, problem.column) == ("a.csv", 7, "BilledCost")
@@ -143,6 +177,25 @@ def test_a_notebook_without_results_is_a_failure(tmp_path, place):
     with pytest.raises(RunFailed, match="without results"):
         report.make(notebook(tmp_path / "bad.ipynb", "x = 1", finish=False), place, {})
     assert contents(place) == before
+
+
+def test_what_carries_decisions_out_stands_in_a_folder_of_its_own(tmp_path, place):
+    made = notebook(tmp_path / "tiny.ipynb", FILES.format(name="schedules.yml"), finish=False)
+    manifest = report.make(made, place, {"month": "2026-02"})
+    assert (place / "files" / "schedules.yml").read_text("utf-8") == "policies: []"
+    assert manifest["files"]["files/schedules.yml"]["bytes"] == 12
+    report.make(made, place, {"month": "2026-03"})  # a report with files is replaced like any other
+    assert json.loads((place / "results.json").read_text())["month"] == "2026-03"
+
+
+@pytest.mark.parametrize("name", ["../out.yml", "UPPER.yml", "a b.yml", ".hidden", "none", "x" * 90 + ".yml"])
+def test_a_file_among_the_results_has_a_plain_name(tmp_path, place, name):
+    before = contents(place)
+    made = notebook(tmp_path / "tiny.ipynb", FILES.format(name=name), finish=False)
+    with pytest.raises(RunFailed, match="a plain name"):
+        report.make(made, place, {})
+    assert contents(place) == before
+    assert not list(tmp_path.rglob("out.yml"))
 
 
 def test_secrets_and_paths_stay_off_the_screen_and_the_record(tmp_path, place):

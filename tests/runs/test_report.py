@@ -171,6 +171,19 @@ def test_an_earlier_day_gives_the_month_that_was_closed_then(larkspur, tmp_path)
     assert given["as_of"] == "2026-09-05"
 
 
+def test_a_notebooks_own_parameters_are_among_the_chosen(larkspur, tmp_path):
+    more = (
+        "from helpers.runs import begin\nrun = begin('practitioner_kpis', data=data, carbon_price=carbon_price)",
+        "month = run.own['carbon_price'] + ' ' + run.other(month='2026-08').chosen['carbon_price']",
+        "assert run.table('budgets') is not None and run.table('licences') is None",
+    )
+    declared = 'data: str = ""\ncarbon_price: str = "80"\nmonth: str = ""\n'
+    made = notebook(tmp_path / "own.ipynb", *more, parameters=declared)
+    done = finops("report", made, "-p", "carbon_price=120", "--data", larkspur, "--to", tmp_path / "report")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "report" / "results.json").read_text())["month"] == "120 120"
+
+
 def test_the_page_is_whole_in_itself(made):
     page = (made / "index.html").read_text("utf-8")
     assert not re.search(r"""(?:src|href)=["'](?:https?:)?//[^"']+\.(?:js|css|png|svg|woff2?)""", page)

@@ -105,7 +105,7 @@ def _held(charges: Any, columns: Iterable[str]) -> Held:
 
 
 def _fitness(r: Record, tried: list[tuple[Plan, bool]], held: Held, companions: dict[str, Any]) -> Fitness:
-    if not r.notebook:
+    if not r.notebooks:
         needs = " and ".join(COMPANIONS[n] for n in r.needs)
         who = r.persona.replace("_", " ")
         return Fitness(

@@ -103,6 +103,8 @@ class Variant:
         In words; as in a measure; why there may be no value.
     digits : int
         Places shown to people.
+    once : bool
+        Taken for the month at hand only: what it needs beside the charges says nothing about earlier months.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Variant:
     unit: str
     empty: str
     digits: int
+    once: bool
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -141,8 +144,8 @@ class Record:
         reading; ``kit``: the KPI is ours.
     needs : tuple of str
         Companions (keys of `COMPANIONS`) that it is built on.
-    notebook : str
-        Notebook that shows it; empty for a later one.
+    notebooks : tuple of str
+        Notebooks that show it, its persona's own first; empty for a later one.
     direction : str
         ``up`` (more is better), ``down`` or ``neutral``.
     benchmark : Benchmark or None
@@ -164,7 +167,7 @@ class Record:
     capability: str
     definition: str
     needs: tuple[str, ...]
-    notebook: str
+    notebooks: tuple[str, ...]
     direction: str
     benchmark: Benchmark | None
     trap: str
@@ -212,9 +215,9 @@ def record(id: str) -> Record:
 
 def of_notebook(notebook: str) -> tuple[Record, ...]:
     """The KPIs that a notebook shows."""
-    found = tuple(r for r in records() if r.notebook == notebook)
+    found = tuple(r for r in records() if notebook in r.notebooks)
     if not found:
-        known = sorted({r.notebook for r in records() if r.notebook})
+        known = sorted({n for r in records() for n in r.notebooks})
         nearest = difflib.get_close_matches(notebook, known, 1)
         raise UsageError(
             f"no KPIs for the notebook {notebook!r}",
@@ -241,7 +244,7 @@ def _record(raw: dict[str, Any]) -> Record:
         raw["capability"],
         raw["definition"],
         tuple(raw.get("needs", [])),
-        raw.get("notebook", ""),
+        _several(raw.get("notebook", [])),
         raw.get("direction", "neutral"),
         _benchmark(found) if found else None,
         raw.get("trap", ""),
@@ -250,6 +253,10 @@ def _record(raw: dict[str, Any]) -> Record:
         raw.get("short", raw["name"]),
         tuple(_variant(raw, v) for v in variants),
     )
+
+
+def _several(names: str | list[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _benchmark(raw: dict[str, Any]) -> Benchmark:
@@ -273,4 +280,5 @@ def _variant(raw: dict[str, Any], own: dict[str, Any]) -> Variant:
         own.get("unit", raw["unit"]),
         own.get("empty", raw.get("empty", "")),
         own.get("digits", raw["digits"]),
+        own.get("once", raw.get("once", False)),
     )

@@ -224,8 +224,9 @@ class _Run:
 
     def whole(self, window: Table, records: Iterable[Record], open_days: int | None) -> list[KpiResult]:
         """Every variant for all charges, with history."""
+        now = window.filter(window[PERIOD] == str(self.which))
         plans = [
-            planned(r, v, window, [PERIOD], self.days, self.given)
+            planned(r, v, now if v.once else window, [PERIOD], self.days, self.given)
             for r in records
             for v in r.variants
             if not v.only and not v.derived
@@ -246,11 +247,12 @@ class _Run:
                     values = {str(self.which): v for v in taken[n].values()}
                 result = self.result(plan, values, self.base, money, lacking.get(n))
                 done[plan.record.id, plan.variant.name] = result
-            pair = self.pair(window, done["total-effective-cost", ""], open_days)
-            for r in records:
-                for v in r.variants:
-                    if v.derived:
-                        done[r.id, v.name] = self.changed(r, v, pair, money)
+            if effective := done.get(("total-effective-cost", "")):
+                pair = self.pair(window, effective, open_days)
+                for r in records:
+                    for v in r.variants:
+                        if v.derived:
+                            done[r.id, v.name] = self.changed(r, v, pair, money)
             every = [done[r.id, v.name] for r in records for v in r.variants if not v.only]
             # what has no currency stands once, with the first
             results += [k for k in every if k.currency is not None or money == currencies[0]]

@@ -15,16 +15,19 @@ from __future__ import annotations
 import html
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from helpers.catalog import notebooks
 from helpers.data import layout
+from helpers.runs import parameters
 from helpers.terms.errors import KitError, UsageError
 from helpers.terms.period import Month, parse_day
 from helpers.terms.quick import skip_grammar
 
+KEPT = ("data", "as_of")  # what only the server's own command may set
 ASKED = ("provider", "month", "department", "currency")  # what a reader may put into the query string
 LONGEST = 200
 HERE = Path(__file__).parent
@@ -48,8 +51,14 @@ def prepare(
     return target
 
 
-def asked(query: str) -> dict[str, str]:
+def asked(query: str, offered: Sequence[str] = ASKED) -> dict[str, str]:
     """The parameters in a query string, checked for name, number, length and form.
+
+    Parameters
+    ----------
+    query : str
+    offered : sequence of str
+        Names that a reader may ask for.
 
     Raises
     ------
@@ -67,10 +76,10 @@ def asked(query: str) -> dict[str, str]:
         raise UsageError("a very long address", "the page's own choices", "start from the page without them")
     found: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=20):
-        if name not in ASKED:
-            nearest = difflib.get_close_matches(name, ASKED, 1)
+        if name not in offered:
+            nearest = difflib.get_close_matches(name, offered, 1)
             hint = f"did you mean {nearest[0]}?" if nearest else "use the page's own choices"
-            raise UsageError(f"the address asks for {name[:40]!r}", f"one of {', '.join(ASKED)}", hint)
+            raise UsageError(f"the address asks for {name[:40]!r}", f"one of {', '.join(offered)}", hint)
         if name in found:
             raise UsageError(f"the address asks for {name} twice", "each once", "use the page's own choices")
         if len(value) > LONGEST or not value.isprintable():
@@ -132,13 +141,15 @@ def serve(
         page = prepare(notebook_id, mode, Path(folder), fixed)
         from helpers.runs.server import Server
 
-        server = Server(config=_config(mode, title or notebooks.title(page)), notebook_path=str(page))
+        offered = [name for name in parameters.declared(page) if name not in KEPT]
+        config = _config(mode, title or notebooks.title(page), offered)
+        server = Server(config=config, notebook_path=str(page))
         server.port, server.open_browser = port, open_browser
         server.initialize([])
         server.start()
 
 
-def _config(mode: str, title: str) -> Any:
+def _config(mode: str, title: str, offered: Sequence[str]) -> Any:
     from traitlets.config import Config
 
     from helpers.views import theme
@@ -152,7 +163,9 @@ def _config(mode: str, title: str) -> Any:
                 "strip_sources": True,
                 "show_tracebacks": True,  # kept for the page template, which shows a KitError's sentence only
                 "file_allowlist": [],
-                "resources": {"kit": {"css": theme.css(), "title": title, "mode": mode}},
+                "resources": {
+                    "kit": {"css": theme.css(), "title": title, "mode": mode, "offered": list(offered)}
+                },
                 "prelaunch_hook": inject_asked,
                 "multi_kernel_manager_class": "helpers.runs.server.Kernels",
                 "extension_allowlist": [

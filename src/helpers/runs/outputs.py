@@ -14,6 +14,7 @@ from typing import Any
 from helpers.runs.session import RESULTS
 from helpers.terms.errors import RunFailed
 
+FILES = "files"  # folder of what carries the decisions out; absent where a notebook makes none
 SAFE_DIGITS = 15  # a spreadsheet's number holds no more; the exact text stands beside it
 
 
@@ -54,7 +55,7 @@ def write(folder: Path, notebook: Any, title: str) -> dict[str, Any]:
     from helpers.views import page
 
     found = results(notebook)
-    kept = {k: v for k, v in found.items() if k != "tables"} | {"data": _inputs(found["data"])}
+    kept = {k: v for k, v in found.items() if k not in ("tables", "files")} | {"data": _inputs(found["data"])}
     (folder / "results.json").write_text(
         json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8"
     )
@@ -62,7 +63,20 @@ def write(folder: Path, notebook: Any, title: str) -> dict[str, Any]:
     _write_xlsx(folder / "tables.xlsx", found)
     (folder / "index.html").write_text(page.render(notebook, title=title), "utf-8")
     nbformat.write(notebook, folder / "notebook.ipynb")
+    for name, text in found.get("files", {}).items():
+        _write_file(folder / FILES, name, text)
     return found
+
+
+def _write_file(folder: Path, name: str, text: str) -> None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,60}(\.[a-z0-9]{1,10}){1,2}", name):
+        raise RunFailed(
+            f"a file named {name[:80]!r} among the results",
+            "a plain name in lower case with an ending, such as schedules.yml",
+            "rename it where the notebook calls run.finish(files=…)",
+        )
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text, "utf-8")
 
 
 def _inputs(snapshot: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,8 +109,12 @@ def _action(record: Mapping[str, Any]) -> Any:
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write ``manifest.json`` last: a folder with it is whole."""
     files = {
-        p.name: {"sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "bytes": p.stat().st_size}
-        for p in sorted(folder.iterdir())
+        p.relative_to(folder).as_posix(): {
+            "sha256": hashlib.sha256(p.read_bytes()).hexdigest(),
+            "bytes": p.stat().st_size,
+        }
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
     }
     text = json.dumps({**manifest, "files": files}, indent=1, sort_keys=True, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", "utf-8")

@@ -90,9 +90,10 @@ def make(
             outcome = _in_child(path, scratch, given, timeout, memory, tell)
             if outcome.get("error"):
                 raise _failed(outcome, scratch, to, path)
-            for name in FILES:
-                with (scratch / "report" / name).open("rb") as file:
-                    os.fsync(file.fileno())
+            for name in FILES:  # each must be there
+                _flush(scratch / "report" / name)
+            for path in (scratch / "report").glob("files/*"):
+                _flush(path)
             with suppress(OSError):  # not every system lets one flush a folder
                 sync(scratch / "report")
             _swap(scratch / "report", to)
@@ -101,6 +102,11 @@ def make(
             return json.loads((to / "manifest.json").read_text("utf-8"))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 # --- the child ------------------------------------------------------------------------------------------------------
@@ -475,7 +481,9 @@ def _is_report(folder: Path) -> bool:
 def _may_replace(to: Path) -> None:
     if not to.exists():
         return
-    foreign = sorted(p.name for p in to.iterdir() if p.name not in FILES) if to.is_dir() else [to.name]
+    foreign = (
+        sorted(p.name for p in to.iterdir() if p.name not in (*FILES, "files")) if to.is_dir() else [to.name]
+    )
     if foreign or (any(to.iterdir()) and not _is_report(to)):
         raise Refused(
             f"the folder holds {', '.join(foreign[:3]) or 'files that are no report of the kit'}",

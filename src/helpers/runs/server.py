@@ -69,8 +69,8 @@ class Page(TornadoVoilaHandler):
     """The one page: checks what is asked before any kernel starts."""
 
     @property
-    def kit(self) -> dict[str, str]:
-        """Title, style sheet and mode, as the server was started with."""
+    def kit(self) -> dict[str, Any]:
+        """Title, style sheet, mode and names of choices, as the server was started with."""
         return self.voila_configuration.resources["kit"]
 
     @tornado.web.authenticated
@@ -78,7 +78,7 @@ class Page(TornadoVoilaHandler):
         self.set_header("Content-Security-Policy", POLICIES[self.kit["mode"]])
         self.set_header("Referrer-Policy", "no-referrer")
         try:
-            self.asked = app.asked(self.request.query)
+            self.asked = app.asked(self.request.query, self.kit["offered"])
         except UsageError as refused:
             self.set_status(400)
             self.finish(app.refusal(self.kit, refused))

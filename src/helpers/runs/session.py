@@ -20,7 +20,12 @@ from helpers.terms.period import Month, parse_day
 
 RESULTS = "application/vnd.finops.kit+json"
 COMPANIONS = ("sources", "invoices", "budgets", "targets", "contracts")
-PERSONAS = {"practitioner": "FinOps practitioner"}
+PERSONAS = {  # as a page names them; the rest read like their id
+    "practitioner": "FinOps practitioner",
+    "asset_management": "IT asset management",
+    "financial_management": "IT financial management",
+    "service_management": "IT service management",
+}
 FILTERS = {"provider": "ServiceProviderName", "department": "x_KitDepartment"}
 
 
@@ -63,6 +68,8 @@ class Run:
         ``month``, ``provider``, ``department``, ``currency``: what the store offers.
     chosen : dict
         The same names: what this run shows.
+    own : dict
+        The notebook's further parameters by name, texts as given.
     """
 
     notebook_id: str
@@ -78,6 +85,7 @@ class Run:
     choices: dict[str, list[str]]
     chosen: dict[str, str]
     data: dict[str, Any] = field(repr=False)
+    own: dict[str, str] = field(default_factory=dict)
     _asked: dict[str, str] = field(repr=False, default_factory=dict)
 
     @property
@@ -89,14 +97,45 @@ class Run:
         """The KPIs of this page's currency and whole scope; those that have no currency too."""
         return [k for k in kpis if k.currency in (self.currency, None) and "provider" not in _extra(k, self)]
 
-    def kpis(self) -> list[Any]:
-        """The notebook's KPIs of the month, in every currency, whole and by provider."""
+    def kpis(self, **tables: Any) -> list[Any]:
+        """The notebook's KPIs of the month, in every currency, whole and by provider.
+
+        Parameters
+        ----------
+        **tables
+            What the notebook found itself, by the name under which KPIs need it (`catalog.kpis.COMPANIONS`), such as
+            ``findings=…``.
+        """
         from helpers import catalog
 
         scope = {name: self.chosen[name] for name in FILTERS if self.chosen[name]}
         return catalog.compute(
-            self.charges, self.notebook_id, self.month, as_of=self.as_of, scope=scope, **self.companions
+            self.charges,
+            self.notebook_id,
+            self.month,
+            as_of=self.as_of,
+            scope=scope,
+            **self.companions | tables,
         )
+
+    def table(self, name: str) -> Any:
+        """A companion table of the store as of today: a DataFrame, money and numbers as Decimal; None where there is none."""
+        from helpers.data import store
+
+        held = store.read_table(self._asked["data"], name, self._day)
+        return None if held is None else held.to_pandas()
+
+    @property
+    def usage(self) -> Any:
+        """Hourly use of resources as of today (`helpers.data.usage.open_usage`), an Ibis table; None where there is none."""
+        from helpers.data.usage import open_usage
+
+        return open_usage(self._asked["data"], self._day)
+
+    @property
+    def _day(self) -> date | None:
+        """The day asked for, up to which deliveries count; None for all of them."""
+        return parse_day(self._asked["as_of"]) if self._asked.get("as_of") else None
 
     def reconciled(self) -> Any:
         """Billed cost of this month and the one before, in the source and in the report: a DataFrame for the page.
@@ -122,12 +161,16 @@ class Run:
         ]
         return pandas.DataFrame(lines)
 
+    def other(self, **chosen: str) -> Run:
+        """The same notebook's run over another month, provider or department: what its controls ask for."""
+        return begin(self.notebook_id, **{**self._asked, **self.own, **chosen})
+
     def again(self, **chosen: str) -> Any:
         """The change of another month, provider or department, as a picture: what the controls of a notebook show."""
         from helpers import measures
         from helpers.views import charts
 
-        other = begin(self.notebook_id, **{**self._asked, **chosen})
+        other = self.other(**chosen)
         change = measures.change.bridge(
             other.charges, other.month, currency=other.currency, as_of=other.as_of
         )
@@ -141,6 +184,7 @@ class Run:
         change: Any = None,
         actions: Sequence[Any] = (),
         tables: Mapping[str, Any] | None = None,
+        files: Mapping[str, str] | None = None,
     ) -> None:
         """Hand the results out of the notebook, as one output of our own type that no page shows.
 
@@ -152,6 +196,9 @@ class Run:
         actions : sequence of Action
         tables : mapping of str to DataFrame
             Become sheets of ``tables.xlsx``.
+        files : mapping of str to str
+            Name to text: what carries the decisions out (schedules, policies, forecasts). They stand in the report's
+            folder ``files``.
         """
         from IPython.display import display
 
@@ -168,6 +215,7 @@ class Run:
             "change": [] if change is None else table(change)["rows"],
             "actions": [a.record() for a in actions],
             "tables": {name: table(frame) for name, frame in (tables or {}).items()},
+            "files": dict(files or {}),
             "reconciliation": [_line(x) for x in self.reconciliation.lines],
             "data": self.data,
         }
@@ -183,6 +231,7 @@ def begin(
     provider: str = "",
     department: str = "",
     currency: str = "",
+    **own: str,
 ) -> Run:
     """Open the store, resolve and check the parameters, reconcile, and read the playbook.
 
@@ -197,6 +246,8 @@ def begin(
         ``YYYY-MM-DD``, the run's today and the last day whose deliveries count; empty for the newest delivery's day.
     provider, department, currency : str
         Exact names; empty for all (currency: the one with most charges).
+    **own : str
+        The notebook's further parameters; they are kept as `Run.own` and checked by what reads them.
 
     Returns
     -------
@@ -285,8 +336,10 @@ def begin(
             "provider": provider,
             "department": department,
             "currency": chosen_currency,
-        },
+        }
+        | own,
         data=snapshot,
+        own=own,
         _asked={
             "data": str(folder),
             "month": month,

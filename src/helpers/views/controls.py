@@ -112,7 +112,7 @@ def form(choices: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> str
     True
     """
     fields = "".join(
-        f"<label>{_safe(name.capitalize())}"
+        f"<label>{_safe(_named(name))}"
         f'<select name="{_safe(name)}">{_options(name, values, chosen.get(name, ALL))}</select></label>'
         for name, values in choices.items()
     )
@@ -129,10 +129,14 @@ def _options(name: str, values: Sequence[str], chosen: str) -> str:
     )
 
 
+def _named(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
 def _label(name: str, value: str) -> str:
     """A choice as a reader reads it: ``September 2026``, ``all providers``."""
     if value == ALL:
-        return f"all {name}s"
+        return f"all {name.replace('_', ' ')}s"
     return Month.parse(value).title if name == "month" else value
 
 
@@ -148,7 +152,7 @@ def _panel(choices, chosen, recompute):
         name: widgets.Dropdown(
             options=[(_label(name, v), v) for v in values],
             value=chosen.get(name, ALL) if chosen.get(name, ALL) in values else values[0],
-            description=name.capitalize(),
+            description=_named(name),
             style=style,
         )
         for name, values in choices.items()
