@@ -36,6 +36,7 @@ COMPANIONS = {  # what a KPI may need beside the charges -> what it is, and how 
     "forecast": "stored forecasts",
     "drivers": "business figures such as orders, users or revenue",
     "emissions": "emissions by service and region",
+    "finance": "what the finance review found (the notebook makes it)",
     "findings": "optimisation findings with their saving",
     "functions": "which business function each product serves",
     "job_logs": "logs of jobs, model calls or queries",
@@ -54,6 +55,9 @@ COMPANION_COLUMNS = {
     "deliveries": ("id", "delivered"),
     "sources": ("source", "loaded"),
     "invoices": ("issuer", "period", "currency", "total"),
+    "budgets": ("month", "amount", "currency"),
+    "forecast": ("issued", "month", "amount", "currency"),
+    "finance": ("kind", "amount"),
     "contracts": ("ContractCommitmentId", "ContractCommitmentQuantity", "ContractCommitmentUnit"),
 }
 DIRECTIONS = ("up", "down", "neutral")

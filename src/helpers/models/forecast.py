@@ -27,6 +27,7 @@ SHARPNESS = 30.0  # how strongly a smaller past error counts
 CAUTION = 2.0  # origins' worth of "all candidates are alike" that stand before the first error
 TRUST = 0.5  # share of the combination where past errors do not tell the candidates apart
 OWN = 200.0  # origins from which a series' own errors count as much as all series' together
+SAME_SIZE = 3.0  # own errors count from times when the scale was within this factor of today's
 PRIOR = 12.0  # errors' worth of the table below, so that a file of one short series has an interval too
 # 97.5 % point of scaled errors over all horizons, one step and one walk's end ahead: round numbers of our own, which a
 # dozen real errors outweigh
@@ -125,14 +126,15 @@ def forecast(
         _one(np.array(chunk), [held[names[i]] for i in chunk], horizon, grain, grid, origins)
         for chunk in _chunks(len(names))
     ]
-    mean, weights, scale, past = (np.concatenate([p[i] for p in parts]) for i in range(4))
+    mean, weights, scale, past, here = (np.concatenate([p[i] for p in parts]) for i in range(5))
     signed = np.array([(held[n] < 0).any() for n in names])
-    bounds = _bounds(mean, scale, past, grid, origins * grain.block, ends, horizon, grain, levels, signed)
+    own = np.where(here[:, :, None], past, np.nan)
+    bounds = _bounds(mean, scale, past, own, grid, origins * grain.block, ends, horizon, grain, levels, signed)
     lengths = [int(np.isfinite(np.asarray(series[n], dtype=float)).sum()) for n in names]
     for i, name in enumerate(names):
         notes[name] += _said(held[name], lengths[i], grain)
         _widened(i, held[name], bounds, mean, grain, levels, notes[name])
-    return Panel(names, mean, bounds, weights, scale, past[:, 1:], grid, origins[1:] * grain.block, grain, {n: s for n, s in notes.items() if s})
+    return Panel(names, mean, bounds, weights, scale, own[:, 1:], grid, origins[1:] * grain.block, grain, {n: s for n, s in notes.items() if s})
 
 
 def _chunks(count: int) -> Iterator[range]:
@@ -192,7 +194,15 @@ def _one(places, values, horizon, grain, grid, origins):
     errors = np.where(enough[:, :, None] & np.isfinite(errors), errors, np.nan)
     past = np.full((len(values), len(origins), len(grid)), np.nan)
     past[:, : len(usable)] = errors
-    return final, weights[:, 0], scale[:, 0], past
+    here = np.zeros((len(values), len(origins)), dtype=bool)
+    here[:, : len(usable)] = _same_kind(scale)
+    return final, weights[:, 0], scale[:, 0], past, here
+
+
+def _same_kind(scale: Array) -> Array:
+    """Origins at which a series was of the size that it has now: before a launch its own errors say nothing of today."""
+    ratio = scale / np.maximum(scale[:, :1], 1e-12)
+    return (ratio <= SAME_SIZE) & (ratio >= 1 / SAME_SIZE)
 
 
 def _alive(panel: Array, ends: Array, grain: Grain) -> Array:
@@ -275,7 +285,7 @@ def _nodes(grid: Array) -> list[tuple[int, Array]]:
     return found
 
 
-def _bounds(mean, scale, past, grid, back, ends, horizon, grain, levels, signed):
+def _bounds(mean, scale, past, own, grid, back, ends, horizon, grain, levels, signed):
     """Bounds from the mixed distribution of a series' own scaled errors, all series' errors, and the prior."""
     ahead = np.arange(1, horizon + 1)
     tails = np.array([t for level in levels for t in ((1 - level) / 2, (1 + level) / 2)])
@@ -289,7 +299,7 @@ def _bounds(mean, scale, past, grid, back, ends, horizon, grain, levels, signed)
             happened = (back[None, :, None] + ends[:, None, None] - grid[None, None, near]) >= end
             usable = happened & np.isfinite(past[:, :, near]) & (back > 0)[None, :, None]
             pool = np.sort(past[:, :, near][usable])
-            rows.append((mine, _mixed(past[mine][:, 1:][:, :, near], pool, h / horizon, tails)))
+            rows.append((mine, _mixed(own[mine][:, 1:][:, :, near], pool, h / horizon, tails)))
         found = np.zeros((len(mean), len(tails)))
         for mine, values in rows:
             found[mine] = values
