@@ -460,10 +460,33 @@ def kpis(data: str, as_of: Any, as_json: str, everything: bool) -> None:
 
 
 @main.command("forecast")
-@click.option("--series", "file", required=True, metavar="FILE", help="CSV with the columns series, date, value; daily or monthly.")
-@click.option("--horizon", type=click.IntRange(1, 1000), required=True, metavar="N", help="Steps after each series' last date: days or months.")
-@click.option("--json", "as_json", required=True, metavar="FILE|-", help="Where to write: series -> list of date, mean and bounds of 50, 80 and 95 %.")
-@click.option("--notes", metavar="FILE", default=None, help="Also why an interval is wide and which model was trusted, as JSON.")
+@click.option(
+    "--series",
+    "file",
+    required=True,
+    metavar="FILE",
+    help="CSV with the columns series, date, value; daily or monthly.",
+)
+@click.option(
+    "--horizon",
+    type=click.IntRange(1, 1000),
+    required=True,
+    metavar="N",
+    help="Steps after each series' last date: days or months.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    required=True,
+    metavar="FILE|-",
+    help="Where to write: series -> list of date, mean and bounds of 50, 80 and 95 %.",
+)
+@click.option(
+    "--notes",
+    metavar="FILE",
+    default=None,
+    help="Also why an interval is wide and which model was trusted, as JSON.",
+)
 def forecast_series(file: str, horizon: int, as_json: str, notes: str | None) -> None:
     """Forecast series of numbers with intervals measured on their own past (docs/forecast.md)."""
     from helpers.data import series as files

@@ -58,6 +58,17 @@ OURS = {
     "cost-without-list-price",
     "change",
     "negotiated-savings-rate",
+    # finance_forecasting
+    "over-budget-departments",
+    "cost-without-budget",
+    "forecast-bias",
+    "cost-in-anothers-budget",
+    "cost-delivered-late",
+    "cost-restated",
+    "cost-to-accrue",
+    "growth-without-outcome",
+    "budget-expected-to-break",
+    "budget-approved-late",
 }
 COMPANIONS = {
     "deliveries": pd.DataFrame({"id": [], "delivered": []}),

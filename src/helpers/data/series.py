@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from helpers.terms.errors import BadInput
@@ -76,7 +77,9 @@ def read(path: Path | str) -> list[Series]:
     except FileNotFoundError:
         raise BadInput("no such file", "a CSV file", "check the path", file=name) from None
     except (UnicodeDecodeError, IsADirectoryError) as problem:
-        raise BadInput(f"no UTF-8 text: {type(problem).__name__}", "a CSV file in UTF-8", "save it as UTF-8", file=name) from None
+        raise BadInput(
+            f"no UTF-8 text: {type(problem).__name__}", "a CSV file in UTF-8", "save it as UTF-8", file=name
+        ) from None
     first = text.split("\n", 1)[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -90,10 +93,14 @@ def read(path: Path | str) -> list[Series]:
             if not any(c.strip() for c in cells):
                 continue
             if len(cells) < len(header):
-                raise BadInput(f"{len(cells)} cells", f"{len(header)}", "complete the line", file=name, row=row)
+                raise BadInput(
+                    f"{len(cells)} cells", f"{len(header)}", "complete the line", file=name, row=row
+                )
             who, when, what = (cells[places[c]].strip() for c in COLUMNS)
             if not who:
-                raise BadInput("no name", "the name of a series", "name it", file=name, row=row, column="series")
+                raise BadInput(
+                    "no name", "the name of a series", "name it", file=name, row=row, column="series"
+                )
             day, monthly = _date(when, name, row)
             short[who] += monthly
             held = found.setdefault(who, {})
@@ -108,7 +115,9 @@ def read(path: Path | str) -> list[Series]:
                 )
             held[day] = (_value(what, name, row), row)
     except csv.Error as problem:
-        raise BadInput(f"no CSV: {problem}", "CSV, quotes closed", "export it again", file=name, row=reader.line_num) from None
+        raise BadInput(
+            f"no CSV: {problem}", "CSV, quotes closed", "export it again", file=name, row=reader.line_num
+        ) from None
     if not found:
         raise BadInput("no line below the header", "at least one value", "give the series", file=name)
     return [_series(who, held, short[who], name) for who, held in found.items()]
@@ -136,7 +145,14 @@ def _date(text: str, name: str, row: int) -> tuple[date, bool]:
             return date(int(found[1]), int(found[2]), int(found[3] or 1)), found[3] is None
     except ValueError:
         pass
-    raise BadInput(f"{text!r}", "a day as YYYY-MM-DD, or a month as YYYY-MM", "write it like 2026-10-05", file=name, row=row, column="date")
+    raise BadInput(
+        f"{text!r}",
+        "a day as YYYY-MM-DD, or a month as YYYY-MM",
+        "write it like 2026-10-05",
+        file=name,
+        row=row,
+        column="date",
+    )
 
 
 def _value(text: str, name: str, row: int) -> float:
@@ -147,7 +163,14 @@ def _value(text: str, name: str, row: int) -> float:
     except ValueError:
         value = math.inf
     if not math.isfinite(value) or "_" in text:
-        raise BadInput(f"{text!r}", "a number such as 1234.56, or nothing", "write it without separators of thousands", file=name, row=row, column="value")
+        raise BadInput(
+            f"{text!r}",
+            "a number such as 1234.56, or nothing",
+            "write it without separators of thousands",
+            file=name,
+            row=row,
+            column="value",
+        )
     return value
 
 
@@ -155,12 +178,26 @@ def _series(who: str, held: dict[date, tuple[float, int]], short: int, name: str
     days = sorted(held)
     known = [d for d in days if math.isfinite(held[d][0])]
     if not known:
-        raise BadInput(f"{who!r} has no value at all", "at least one number", "fill it in or leave the series out", file=name, row=held[days[0]][1], column="value")
-    steps = [(b - a).days for a, b in zip(days, days[1:], strict=False)]
+        raise BadInput(
+            f"{who!r} has no value at all",
+            "at least one number",
+            "fill it in or leave the series out",
+            file=name,
+            row=held[days[0]][1],
+            column="value",
+        )
+    steps = [(b - a).days for a, b in pairwise(days)]
     monthly = _monthly(days, short)
     if short and short != len(days):
         first = next(d for d in days if d.day != 1) if any(d.day != 1 for d in days) else days[-1]
-        raise BadInput(f"{who!r} has months and days", "one frequency for a series", "sum the days to months, or give it two names", file=name, row=held[first][1], column="date")
+        raise BadInput(
+            f"{who!r} has months and days",
+            "one frequency for a series",
+            "sum the days to months, or give it two names",
+            file=name,
+            row=held[first][1],
+            column="date",
+        )
     if not monthly and steps:
         _daily(who, days, steps, held, name)
     if monthly:
@@ -171,7 +208,9 @@ def _series(who: str, held: dict[date, tuple[float, int]], short: int, name: str
         day = 0 if short else 1 if days[0].day == 1 else 31
         return _checked(Series(who, "month", days[-1], values, day), held, name)
     span = [days[0] + timedelta(days=n) for n in range((days[-1] - days[0]).days + 1)]
-    return _checked(Series(who, "day", days[-1], [held[d][0] if d in held else math.nan for d in span]), held, name)
+    return _checked(
+        Series(who, "day", days[-1], [held[d][0] if d in held else math.nan for d in span]), held, name
+    )
 
 
 def _monthly(days: list[date], short: int) -> bool:

@@ -20,12 +20,12 @@ _KEPT: dict[int, tuple[Any, Any]] = {}
 
 def _review(run: Any) -> Any:
     """The run's review, made once however many exercises ask for it."""
-    from helpers.runs import finance
+    from helpers.actions.finance_review import review
 
     held = _KEPT.get(id(run))
     if held is None or held[0] is not run:
         _KEPT.clear()
-        _KEPT[id(run)] = (run, finance.review(run))
+        _KEPT[id(run)] = (run, review(run))
     return _KEPT[id(run)][1]
 
 
@@ -36,10 +36,14 @@ def over(run: Any) -> Exercise:
     r = _review(run)
     budget, spent = r.month_budget, r.totals.get(r.month)
     known = budget is not None and spent is not None
-    solution = spent - budget if known else None
+    solution = spent - budget if budget is not None and spent is not None else None
     charges = month(run.charges, run.month)
-    billed = evaluate([totals.total(charges.filter(charges.BillingCurrency == run.currency), "BilledCost")])["total-billed-cost"].iloc[0]
-    with_budget = add([a for a, b in zip(r.status["actual"], r.status["budget"], strict=True) if b is not None])
+    billed = evaluate([totals.total(charges.filter(charges.BillingCurrency == run.currency), "BilledCost")])[
+        "total-billed-cost"
+    ].iloc[0]
+    with_budget = add(
+        [a for a, b in zip(r.status["actual"], r.status["budget"], strict=True) if b is not None]
+    )
     return Exercise(
         1,
         "Over or under?",
@@ -53,9 +57,9 @@ def over(run: Any) -> Exercise:
         else "This month has no budget for the whole company, so there is nothing to hold the cost against.",
         _mistakes(
             solution,
-            (known and billed - budget, "That is billed cost. A reservation paid at once would break the month’s budget; budgets are held against effective cost."),
-            (known and with_budget - budget, "You left out the cost that belongs to nobody with a budget. The company pays it all the same."),
-            (known and budget - spent, "The sign is turned round: the question asks for the excess."),
+            (budget is not None and billed - budget, "That is billed cost. A reservation paid at once would break the month’s budget; budgets are held against effective cost."),
+            (budget is not None and with_budget - budget, "You left out the cost that belongs to nobody with a budget. The company pays it all the same."),
+            (solution is not None and -solution, "The sign is turned round: the question asks for the excess."),
         ),
         unit=run.currency,
         watch="Ask who owns the difference between the departments’ variances and the company’s.",
@@ -67,7 +71,9 @@ def error(run: Any) -> Exercise:
     r = _review(run)
     mine = r.judged[r.judged["month"] == r.month]
     known = len(mine) > 0
-    miss, planned, came = (add(mine[c]) for c in ("error", "forecast", "actual")) if known else (Decimal(0),) * 3
+    miss, planned, came = (
+        (add(mine[c]) for c in ("error", "forecast", "actual")) if known else (Decimal(0),) * 3
+    )
     solution = ratio(miss, planned) if known else None
     mean = ratio(add(mine["of_forecast"]), len(mine)) if known else None
     size = ratio(add([abs(e) for e in mine["error"]]), planned) if known else None
@@ -133,7 +139,11 @@ def hidden(run: Any) -> Exercise:
     amounts = list(r.hidden["amount"])
     solution = add(amounts) if amounts else None
     everything = spend.misplaced(run.charges, run.month, currency=run.currency)["amount"]
-    budget_left = [v for v, n in zip(r.status["remaining"], r.status["department"], strict=True) if amounts and n == r.hidden["home"].iloc[0]]
+    budget_left = [
+        v
+        for v, n in zip(r.status["remaining"], r.status["department"], strict=True)
+        if amounts and n == r.hidden["home"].iloc[0]
+    ]
     return Exercise(
         4,
         "Under budget, really?",
@@ -225,7 +235,9 @@ def day(run: Any) -> Exercise:
     last = Month.parse(months[-1]) if months else run.month
     end = date(last.year, last.month, last.days)
     first_of_month = solution.replace(day=1) if solution else None
-    month_before = Month.of(solution).plus(-1).start.date().replace(day=min(solution.day, 28)) if solution else None
+    month_before = (
+        Month.of(solution).plus(-1).start.date().replace(day=min(solution.day, 28)) if solution else None
+    )
     return Exercise(
         7,
         "When is the money gone?",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from helpers.measures.measure import Measure, Sums, Table, number
@@ -28,7 +29,12 @@ MATURITY = (  # FinOps Foundation, maturity model of the framework: forecast var
     ("walk", Decimal("0.15")),
     ("crawl", Decimal("0.20")),
 )
-PLAYBOOK = (Decimal("0.05"), Decimal("0.12"), Decimal("0.15"), Decimal("0.20"))  # forecasting playbook, levels 4 to 1
+PLAYBOOK = (
+    Decimal("0.05"),
+    Decimal("0.12"),
+    Decimal("0.15"),
+    Decimal("0.20"),
+)  # forecasting playbook, levels 4 to 1
 Amounts = Mapping[tuple[str, str], Decimal]  # (month, department) -> amount
 
 
@@ -63,7 +69,14 @@ def budgets(table: Any, *, currency: str, as_of: date | None = None) -> dict[tup
     for r in table.to_dict("records"):
         if r["currency"] != currency:
             continue
-        b = Budget(r["month"], _text(r.get("department")), Decimal(r["amount"]), _text(r.get("version")), _text(r.get("approved_by")), _date(r.get("approved_on")))
+        b = Budget(
+            r["month"],
+            _text(r.get("department")),
+            Decimal(r["amount"]),
+            _text(r.get("version")),
+            _text(r.get("approved_by")),
+            _date(r.get("approved_on")),
+        )
         if as_of and b.approved_on and b.approved_on > as_of:
             continue
         held = found.get((b.month, b.department))
@@ -73,7 +86,10 @@ def budgets(table: Any, *, currency: str, as_of: date | None = None) -> dict[tup
                 "one for each month, department and version",
                 "drop one of them in budgets.csv, or give the newer one a version and the day of its approval",
             )
-        if held is None or (b.approved_on or date.min, b.version) > (held.approved_on or date.min, held.version):
+        if held is None or (b.approved_on or date.min, b.version) > (
+            held.approved_on or date.min,
+            held.version,
+        ):
             found[b.month, b.department] = b
     return found
 
@@ -83,7 +99,12 @@ def other_currencies(table: Any, currency: str) -> list[str]:
     return [] if table is None else sorted({c for c in table["currency"] if c != currency})
 
 
-def status(held: Mapping[tuple[str, str], Budget], actual: Amounts, month: str, accrued: Mapping[str, Decimal] | None = None) -> pd.DataFrame:
+def status(
+    held: Mapping[tuple[str, str], Budget],
+    actual: Amounts,
+    month: str,
+    accrued: Mapping[str, Decimal] | None = None,
+) -> pd.DataFrame:
     """Budget, actual, accrual and what is left of each department's month.
 
     Returns
@@ -95,17 +116,43 @@ def status(held: Mapping[tuple[str, str], Budget], actual: Amounts, month: str, 
     import pandas as pd
 
     accrued = accrued or {}
-    names = {d for m, d in held if m == month and d != WHOLE} | {n for m, n in actual if m == month} | set(accrued)
+    names = (
+        {d for m, d in held if m == month and d != WHOLE}
+        | {n for m, n in actual if m == month}
+        | set(accrued)
+    )
     rows = []
     for name in names:
         budget = held.get((month, name))
         spent, owed = actual.get((month, name), Decimal(0)), accrued.get(name, Decimal(0))
         whole = CONTEXT.add(spent, owed)
         left = None if budget is None else CONTEXT.subtract(budget.amount, whole)
-        over = None if budget is None else ratio(-left, budget.amount)
-        rows.append((name, budget and budget.amount, spent, owed, left, over, budget and budget.approved_by, budget and budget.approved_on, bool(budget and budget.late)))
+        over = None if budget is None or left is None else ratio(-left, budget.amount)
+        rows.append(
+            (
+                name,
+                budget and budget.amount,
+                spent,
+                owed,
+                left,
+                over,
+                budget and budget.approved_by,
+                budget and budget.approved_on,
+                bool(budget and budget.late),
+            )
+        )
     rows.sort(key=lambda r: (r[5] is None, -(r[5] or 0), r[0]))
-    columns = ["department", "budget", "actual", "accrual", "remaining", "variance", "approved_by", "approved_on", "late"]
+    columns = [
+        "department",
+        "budget",
+        "actual",
+        "accrual",
+        "remaining",
+        "variance",
+        "approved_by",
+        "approved_on",
+        "late",
+    ]
     return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
@@ -132,7 +179,12 @@ def judged(forecasts: Any, actual: Amounts, *, currency: str, until: str) -> pd.
     newest: dict[tuple[str, str], tuple[date, Decimal]] = {}
     for r in [] if forecasts is None else forecasts.to_dict("records"):
         issued = _date(r["issued"])
-        if r["currency"] != currency or r["month"] > until or issued is None or issued > Month.parse(r["month"]).start.date():
+        if (
+            r["currency"] != currency
+            or r["month"] > until
+            or issued is None
+            or issued > Month.parse(r["month"]).start.date()
+        ):
             continue
         key = r["month"], _text(r.get("department"))
         if key not in newest or issued > newest[key][0]:
@@ -165,13 +217,25 @@ def by_team(judgement: Any, months: int = 6) -> pd.DataFrame:
         last = own.tail(months)
         errors, came = list(last["error"]), list(own["actual"])
         size = ratio(add([abs(e) for e in errors]), len(errors))
-        moves = [abs(CONTEXT.subtract(b, a)) for a, b in zip(came, came[1:], strict=False)]
+        moves = [abs(CONTEXT.subtract(b, a)) for a, b in pairwise(came)]
         usual = ratio(add(moves), len(moves)) if moves else NAN
         bias = ratio(add(errors), add(last["forecast"]))
         variance = ratio(add([abs(v) for v in last["of_forecast"]]), len(errors))
         same = all(e > 0 for e in errors) or all(e < 0 for e in errors)
         biased = len(errors) >= 3 and same and abs(bias) >= BIAS
-        rows.append((name, len(errors), ratio(add(errors), len(errors)), bias, variance, ratio(size, usual), same, biased, level(variance)))
+        rows.append(
+            (
+                name,
+                len(errors),
+                ratio(add(errors), len(errors)),
+                bias,
+                variance,
+                ratio(size, usual),
+                same,
+                biased,
+                level(variance),
+            )
+        )
     rows.sort(key=lambda r: (not r[7], -abs(r[3]), r[0]))
     columns = ["department", "months", "error", "bias", "variance", "mase", "same_sign", "biased", "level"]
     return pd.DataFrame(rows, columns=columns, dtype=object)
@@ -184,7 +248,9 @@ def level(variance: Decimal) -> str:
     return next((name for name, most in MATURITY if variance <= most), "below crawl")
 
 
-def late_and_restated(deliveries: Any, *, currency: str, as_of: date, cost: str = "EffectiveCost") -> pd.DataFrame:
+def late_and_restated(
+    deliveries: Any, *, currency: str, as_of: date, cost: str = "EffectiveCost"
+) -> pd.DataFrame:
     """Closed months whose cost moved after they were first delivered, and those that came late.
 
     A slice is late where its first delivery came more than `LATE_AFTER` days behind the first one of that month from any
@@ -205,25 +271,62 @@ def late_and_restated(deliveries: Any, *, currency: str, as_of: date, cost: str 
     slices = sorted({(r["source"], r["account"], r["period"]) for r in rows})
     known = set(slices)
     for source, account, period in slices:
-        mine = sorted((r for r in rows if (r["source"], r["account"], r["period"]) == (source, account, period)), key=lambda r: r["version"])
+        mine = sorted(
+            (r for r in rows if (r["source"], r["account"], r["period"]) == (source, account, period)),
+            key=lambda r: r["version"],
+        )
         month = Month.parse(period)
         if month.end.date() > as_of:
             continue
         start = mine[0]
         closed = [r for r in mine if r["delivered"] >= month.end.date()]
         earlier = (source, account, str(month.plus(-1))) in known
-        if earlier and start["delivered"] > first_of[period] + timedelta(days=LATE_AFTER) and start["delivered"] >= month.end.date():
+        if (
+            earlier
+            and start["delivered"] > first_of[period] + timedelta(days=LATE_AFTER)
+            and start["delivered"] >= month.end.date()
+        ):
             after = number(mine[-1][f"{cost}_after"])
-            found.append((source, account, period, "late", first_of[period], start["delivered"], Decimal(0), after, after))
+            found.append(
+                (
+                    source,
+                    account,
+                    period,
+                    "late",
+                    first_of[period],
+                    start["delivered"],
+                    Decimal(0),
+                    after,
+                    after,
+                )
+            )
         elif len(closed) > 1:
             before, after = number(closed[0][f"{cost}_after"]), number(closed[-1][f"{cost}_after"])
             if before != after:
-                found.append((source, account, period, "restated", closed[0]["delivered"], closed[-1]["delivered"], before, after, CONTEXT.subtract(after, before)))
+                found.append(
+                    (
+                        source,
+                        account,
+                        period,
+                        "restated",
+                        closed[0]["delivered"],
+                        closed[-1]["delivered"],
+                        before,
+                        after,
+                        CONTEXT.subtract(after, before),
+                    )
+                )
     found.sort(key=lambda r: (-abs(r[-1]), r[0], r[2]))
-    return pd.DataFrame(found, columns=["source", "account", "month", "kind", "first", "last", "before", "after", "change"], dtype=object)
+    return pd.DataFrame(
+        found,
+        columns=["source", "account", "month", "kind", "first", "last", "before", "after", "change"],
+        dtype=object,
+    )
 
 
-def accruals(charges: Table, which: Month, *, currency: str, as_of: date, dimension: str = "x_KitDepartment") -> pd.DataFrame:
+def accruals(
+    charges: Table, which: Month, *, currency: str, as_of: date, dimension: str = "x_KitDepartment"
+) -> pd.DataFrame:
     """What a closed month still owes: accounts that were billed in each of the three months before and not yet in it.
 
     The estimate is the mean of those three months, plus the mean of their two changes twice (the trend's middle of last
@@ -255,7 +358,9 @@ def accruals(charges: Table, which: Month, *, currency: str, as_of: date, dimens
             values = [months[m].get(name, Decimal(0)) for m in past]
             mean, step = ratio(add(values), 3), ratio(values[2] - values[0], 2)
             amount = CONTEXT.add(mean, CONTEXT.multiply(step, Decimal(2))).quantize(Decimal("0.01"))
-            rows.append((source, account, name, max(amount, Decimal(0)), f"mean and trend of {past[0]} to {past[-1]}"))
+            rows.append(
+                (source, account, name, max(amount, Decimal(0)), f"mean and trend of {past[0]} to {past[-1]}")
+            )
     return pd.DataFrame(rows, columns=empty, dtype=object)
 
 
@@ -276,7 +381,15 @@ def accuracy(charges: Table, forecast: Any, form: str = "forecast") -> Measure:
         below = "forecast" if form == "forecast" else "actual"
         return ratio(add(found["error"]), add(found[below]))
 
-    return Measure("forecast-accuracy-rate-spend", {"cost": charges.EffectiveCost.sum()}, value, "ratio", charges, f"of-{form}", along=("x_KitDepartment",))
+    return Measure(
+        "forecast-accuracy-rate-spend",
+        {"cost": charges.EffectiveCost.sum()},
+        value,
+        "ratio",
+        charges,
+        f"of-{form}",
+        along=("x_KitDepartment",),
+    )
 
 
 def drift(charges: Table, forecast: Any, month: str = "") -> Measure:
@@ -302,6 +415,18 @@ def versions(forecast: Any, month: str, currency: str) -> tuple[dict[str, Decima
     return (days[order[0]] if order else {}), (days[order[1]] if len(order) > 1 else {})
 
 
+def issue_days(forecast: Any, month: str, currency: str) -> list[date]:
+    """Days on which a month was forecast."""
+    rows = [] if forecast is None else forecast.to_dict("records")
+    return sorted(
+        {
+            d
+            for r in rows
+            if r["month"] == month and r["currency"] == currency and (d := _date(r["issued"])) is not None
+        }
+    )
+
+
 def over_budget(charges: Table, table: Any) -> Measure:
     """Budget less effective cost ÷ the budget [ratio]: below zero is over. The company's budget, else the departments'."""
 
@@ -311,7 +436,14 @@ def over_budget(charges: Table, table: Any) -> Measure:
         spent = add([number(a) for a in s["cost"].values()])
         return NAN if whole is None else ratio(CONTEXT.subtract(whole, spent), whole)
 
-    return Measure("percentage-variance-of-budgeted-vs-actual-csp-cloud-spend", {"cost": charges.EffectiveCost.sum()}, value, "ratio", charges, along=("x_KitDepartment",))
+    return Measure(
+        "percentage-variance-of-budgeted-vs-actual-csp-cloud-spend",
+        {"cost": charges.EffectiveCost.sum()},
+        value,
+        "ratio",
+        charges,
+        along=("x_KitDepartment",),
+    )
 
 
 def expected_over_budget(charges: Table, table: Any, forecast: Any) -> Measure:
@@ -325,7 +457,13 @@ def expected_over_budget(charges: Table, table: Any, forecast: Any) -> Measure:
         planned = add([held[after, d].amount for d in both])
         return ratio(CONTEXT.subtract(planned, add([new[d] for d in both])), planned) if both else NAN
 
-    return Measure("percentage-variance-of-budgeted-vs-forecasted-csp-cloud-spend", {"cost": charges.EffectiveCost.sum()}, value, "ratio", charges)
+    return Measure(
+        "percentage-variance-of-budgeted-vs-forecasted-csp-cloud-spend",
+        {"cost": charges.EffectiveCost.sum()},
+        value,
+        "ratio",
+        charges,
+    )
 
 
 def _text(value: Any) -> str:
@@ -338,8 +476,6 @@ def _date(value: Any) -> date | None:
     if isinstance(value, str):
         return date.fromisoformat(value[:10])
     return value.date() if hasattr(value, "date") else value
-
-
 
 
 FOUND = {  # kind of `finance` row -> id of the kit's KPI
@@ -361,6 +497,10 @@ def found(charges: Table, finance: Any, kind: str) -> Measure:
 
     def value(s: Sums) -> Decimal:
         mine = [r for r in finance.to_dict("records") if r["kind"] == kind]
-        return add([r["amount"] for r in mine]) if s["BillingCurrency"] == finance.attrs.get("currency", s["BillingCurrency"]) else NAN
+        return (
+            add([r["amount"] for r in mine])
+            if s["BillingCurrency"] == finance.attrs.get("currency", s["BillingCurrency"])
+            else NAN
+        )
 
     return Measure(FOUND[kind], {"cost": charges.EffectiveCost.sum()}, value, "currency", charges)

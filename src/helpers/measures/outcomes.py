@@ -30,7 +30,12 @@ def rate(rates: Any, day: date, source: str, target: str) -> Decimal | None:
     found = None
     for r in [] if rates is None else rates.to_dict("records"):
         since = r["day"].date() if hasattr(r["day"], "hour") else r["day"]
-        if r["from_currency"] == source and r["to_currency"] == target and since <= day and (found is None or since > found[0]):
+        if (
+            r["from_currency"] == source
+            and r["to_currency"] == target
+            and since <= day
+            and (found is None or since > found[0])
+        ):
             found = since, Decimal(r["rate"])
     return found[1] if found and (day - found[0]).days <= 45 else None
 
@@ -75,7 +80,9 @@ def per_unit(actual: Mapping[str, Decimal], drivers: Any, months: list[str]) -> 
     return pd.DataFrame(rows, columns=["driver", "month", "units", "cost", "each"], dtype=object)
 
 
-def without_outcome(charges: Table, drivers: Any, which: Month, *, currency: str, months: int = 6) -> pd.DataFrame:
+def without_outcome(
+    charges: Table, drivers: Any, which: Month, *, currency: str, months: int = 6
+) -> pd.DataFrame:
     """Resources that bear a product's name and grew by more than `GREW` while the product's driver stood still.
 
     Growth is taken in contracted cost, so that a commitment that ends is no growth. Both are compared with `months` months before, a day each. Money drivers do not count.
@@ -98,10 +105,24 @@ def without_outcome(charges: Table, drivers: Any, which: Month, *, currency: str
         if r["unit"] != "currency" and month in (str(then), str(which)):
             by = sums.setdefault((r["product"], r["driver"]), {})
             by[month] = CONTEXT.add(by.get(month, Decimal(0)), Decimal(r["value"]))
-    mine = charges.filter(charges[CURRENCY] == currency, charges.x_KitPeriod.isin([str(then), str(which)]), charges.ResourceName.notnull())
-    found = mine.aggregate(by=["ResourceName", "ResourceId", "x_KitPeriod"], amount=mine.EffectiveCost.sum(), agreed=mine.ContractedCost.sum()).to_pyarrow().to_pylist()
+    mine = charges.filter(
+        charges[CURRENCY] == currency,
+        charges.x_KitPeriod.isin([str(then), str(which)]),
+        charges.ResourceName.notnull(),
+    )
+    found = (
+        mine.aggregate(
+            by=["ResourceName", "ResourceId", "x_KitPeriod"],
+            amount=mine.EffectiveCost.sum(),
+            agreed=mine.ContractedCost.sum(),
+        )
+        .to_pyarrow()
+        .to_pylist()
+    )
     costs: dict[tuple[str, str], dict[str, Decimal]] = {}
-    sized: dict[tuple[str, str], dict[str, Decimal]] = {}  # before commitments: one that ends is no growth of use
+    sized: dict[
+        tuple[str, str], dict[str, Decimal]
+    ] = {}  # before commitments: one that ends is no growth of use
     for r in found:
         key = r["ResourceName"], r["ResourceId"]
         costs.setdefault(key, {})[r["x_KitPeriod"]] = number(r["amount"])
@@ -109,7 +130,9 @@ def without_outcome(charges: Table, drivers: Any, which: Month, *, currency: str
     rows = []
     for (product, driver), by in sorted(sums.items()):
         for (name, id), cost in sorted(costs.items(), key=str):
-            if _plain(name) != _plain(product) or not all(str(m) in cost and str(m) in by for m in (then, which)):
+            if _plain(name) != _plain(product) or not all(
+                str(m) in cost and str(m) in by for m in (then, which)
+            ):
                 continue
             grown = _daily_growth(sized[name, id], then, which)
             moved = _daily_growth(by, then, which)

@@ -73,7 +73,9 @@ def covered(charges: Table, as_of: date) -> date | None:
     return min((last - timedelta(seconds=1)).date(), as_of)
 
 
-def misplaced(charges: Table, which: Month, *, currency: str, least: Decimal = Decimal("0.8")) -> pd.DataFrame:
+def misplaced(
+    charges: Table, which: Month, *, currency: str, least: Decimal = Decimal("0.8")
+) -> pd.DataFrame:
     """Cost in a sub-account of one department that another department's tag carries away.
 
     A sub-account belongs to the department that owns at least `least` of its effective cost [ratio]; shared accounts,
@@ -86,7 +88,9 @@ def misplaced(charges: Table, which: Month, *, currency: str, least: Decimal = D
     """
     import pandas as pd
 
-    m = charges.filter(charges[CURRENCY] == currency, charges.x_KitPeriod == str(which), charges.ChargeCategory == "Usage")
+    m = charges.filter(
+        charges[CURRENCY] == currency, charges.x_KitPeriod == str(which), charges.ChargeCategory == "Usage"
+    )
     keys = ["SubAccountId", "SubAccountName", "x_KitDepartment", "ResourceId", "ResourceName"]
     found = m.aggregate(by=keys, amount=m.EffectiveCost.sum()).to_pyarrow().to_pylist()
     homes: dict[str, dict[str, Decimal]] = {}
@@ -102,6 +106,15 @@ def misplaced(charges: Table, which: Month, *, currency: str, least: Decimal = D
         owned = home != NOBODY and whole > 0 and parts[home] / whole >= least
         tagged = r["x_KitDepartment"]
         if owned and tagged and tagged != home and r["ResourceId"] and number(r["amount"]) > 0:
-            rows.append((r["SubAccountName"] or r["SubAccountId"], r["ResourceName"] or r["ResourceId"], r["ResourceId"], home, tagged, number(r["amount"])))
+            rows.append(
+                (
+                    r["SubAccountName"] or r["SubAccountId"],
+                    r["ResourceName"] or r["ResourceId"],
+                    r["ResourceId"],
+                    home,
+                    tagged,
+                    number(r["amount"]),
+                )
+            )
     rows.sort(key=lambda r: (-r[-1], str(r[2])))
     return pd.DataFrame(rows, columns=["account", "resource", "id", "home", "tagged", "amount"], dtype=object)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,10 @@ PRIOR = 12.0  # errors' worth of the table below, so that a file of one short se
 # dozen real errors outweigh
 PRIOR_REACH = (0.40, 1.50)
 CHUNK = 100  # series at once: bounds the memory
-LEVEL_SHARE, NAIVE_SHARE = 0.5, 2.0  # scale of errors: half the level and twice the seasonal naive's usual error
+LEVEL_SHARE, NAIVE_SHARE = (
+    0.5,
+    2.0,
+)  # scale of errors: half the level and twice the seasonal naive's usual error
 SAMPLE = 20_000  # pooled errors kept for each horizon
 
 
@@ -129,12 +133,25 @@ def forecast(
     mean, weights, scale, past, here = (np.concatenate([p[i] for p in parts]) for i in range(5))
     signed = np.array([(held[n] < 0).any() for n in names])
     own = np.where(here[:, :, None], past, np.nan)
-    bounds = _bounds(mean, scale, past, own, grid, origins * grain.block, ends, horizon, grain, levels, signed)
+    bounds = _bounds(
+        mean, scale, past, own, grid, origins * grain.block, ends, horizon, grain, levels, signed
+    )
     lengths = [int(np.isfinite(np.asarray(series[n], dtype=float)).sum()) for n in names]
     for i, name in enumerate(names):
         notes[name] += _said(held[name], lengths[i], grain)
         _widened(i, held[name], bounds, mean, grain, levels, notes[name])
-    return Panel(names, mean, bounds, weights, scale, own[:, 1:], grid, origins[1:] * grain.block, grain, {n: s for n, s in notes.items() if s})
+    return Panel(
+        names,
+        mean,
+        bounds,
+        weights,
+        scale,
+        own[:, 1:],
+        grid,
+        origins[1:] * grain.block,
+        grain,
+        {n: s for n, s in notes.items() if s},
+    )
 
 
 def _chunks(count: int) -> Iterator[range]:
@@ -209,7 +226,9 @@ def _alive(panel: Array, ends: Array, grain: Grain) -> Array:
     """Whether half of the last seasons' values before each origin were not zero; else an error there says nothing of now."""
     moved = np.pad(((panel != 0) & np.isfinite(panel)).cumsum(axis=1), ((0, 0), (1, 0)))
     steps = max(min(4 * grain.period, panel.shape[1] // 2), 1)
-    return np.stack([(moved[:, e] - moved[:, max(e - steps, 0)]) >= 0.5 * min(steps, e) for e in ends], axis=1)
+    return np.stack(
+        [(moved[:, e] - moved[:, max(e - steps, 0)]) >= 0.5 * min(steps, e) for e in ends], axis=1
+    )
 
 
 def _futures(panel: Array, ends: Array, grid: Array) -> Array:
@@ -238,7 +257,10 @@ def _weighted(tried, known, back, grid, grain, lengths):
         if not len(older):
             continue
         reach = np.minimum(np.searchsorted(grid, elapsed, side="right"), len(grid)) - 1
-        error = summed[:, older, :, :][:, np.arange(len(older)), :, reach].transpose(1, 0, 2) / steps[reach][None, :, None]
+        error = (
+            summed[:, older, :, :][:, np.arange(len(older)), :, reach].transpose(1, 0, 2)
+            / steps[reach][None, :, None]
+        )
         importance = (np.minimum(elapsed, grid[-1]) / grid[-1]) * 0.5 ** (elapsed / grain.memory)
         importance = importance[None, :] * judged[:, older]
         size = importance.sum(axis=1)
@@ -318,7 +340,7 @@ def _bounds(mean, scale, past, own, grid, back, ends, horizon, grain, levels, si
 
 def _nested(bounds, levels):
     """A wider share is never a narrower interval."""
-    for inner, outer in zip(levels, levels[1:], strict=False):
+    for inner, outer in pairwise(levels):
         low, high = bounds[outer]
         bounds[outer] = (np.minimum(low, bounds[inner][0]), np.maximum(high, bounds[inner][1]))
     return bounds
@@ -347,14 +369,18 @@ def _mixed(own: Array, pool: Array, share: float, tails: Array) -> Array:
     weight_pool = 1 - weight_own - weight_prior if len(pool) else np.zeros(count)
     if not len(pool):
         weight_prior = 1 - weight_own
-    ends = [np.abs(x).max() for x in (prior, pool) if len(x)] + [np.abs(np.where(np.isfinite(flat), flat, 0)).max(initial=0)]
+    ends = [np.abs(x).max() for x in (prior, pool) if len(x)] + [
+        np.abs(np.where(np.isfinite(flat), flat, 0)).max(initial=0)
+    ]
     result = np.zeros((count, len(tails)))
     for t, tail in enumerate(tails):
         low, high = np.full(count, -max(ends)), np.full(count, max(ends))
         for _ in range(40):
             middle = (low + high) / 2
             below = (flat <= middle[:, None]).sum(axis=1) / np.maximum(number, 1)
-            reached = weight_own * below + weight_prior * np.searchsorted(prior, middle, side="right") / len(prior)
+            reached = weight_own * below + weight_prior * np.searchsorted(prior, middle, side="right") / len(
+                prior
+            )
             if len(pool):
                 reached = reached + weight_pool * np.searchsorted(pool, middle, side="right") / len(pool)
             more = reached < tail
@@ -367,7 +393,9 @@ def _said(values: Array, known: int, grain: Grain) -> list[str]:
     """What a reader must know about a series."""
     said = []
     if known < 2 * grain.period:
-        said.append(f"only {known} {grain.name}s are known: the interval rests on other series and on a prior, and is wide")
+        said.append(
+            f"only {known} {grain.name}s are known: the interval rests on other series and on a prior, and is wide"
+        )
     if known >= 2 and np.ptp(values) == 0:
         said.append("the series never moved: its own past says nothing about how it may")
     return said
@@ -378,14 +406,15 @@ def _widened(place, values, bounds, mean, grain, levels, notes) -> None:
     period = grain.period
     if grain.name == "month" or len(values) < 5 * period:
         return
-    before, now = values[-5 * period : -period], values[-1]
+    before = values[-5 * period : -period]
     level = float(np.median(before))
-    usual = float(np.abs(np.diff(before)).mean()) + 1e-9
     seasonal = float(np.abs(before[period:] - before[:-period]).mean()) + 1e-9
     shift = float(np.median(values[-2:])) - float(np.median([values[-1 - period], values[-2 - period]]))
-    if abs(shift) <= max(6 * seasonal, 0.25 * abs(level)) or usual <= 0:
+    if abs(shift) <= max(6 * seasonal, 0.25 * abs(level)):
         return
-    notes.append("the level shifted within the last season: the widest interval holds the level before it too")
+    notes.append(
+        "the level shifted within the last season: the widest interval holds the level before it too"
+    )
     low, high = bounds[levels[-1]]
     old = np.resize(before[-period:], mean.shape[1])
     low[place], high[place] = np.minimum(low[place], old), np.maximum(high[place], old)

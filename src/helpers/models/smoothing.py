@@ -131,7 +131,7 @@ class Walk:
 
     def __init__(self, values: Array, grain: Grain, origins: Array) -> None:
         self.values, self.grain, self.origins = values, grain, origins
-        count, steps = values.shape
+        steps = values.shape[1]
         self.lengths = np.isfinite(values).cumsum(axis=1)
         self.ends = steps - origins * grain.block  # exclusive
         self.signed = (values < 0).any(axis=1)
@@ -186,7 +186,7 @@ class Walk:
             tail = self.values[:, end - width : end]
             places = (np.arange(end - width, end) - end) % period
             plain = tail / self.profile[:, o, places]
-            short, middle, long = self.grain.levels
+            _, middle, long = self.grain.levels
             one = plain[:, -1]
             mid = medians(plain[:, -min(middle, width) :], 1)
             wide = plain[:, -min(long, width) :]
@@ -256,7 +256,9 @@ class Walk:
         reach = damping * (1 - damping**ahead) / (1 - damping)
         bend = self.damped[:, take][..., None] + self.damped_trend[:, take][..., None] * reach
         moving = np.concatenate([rise, bend], axis=2)
-        moving = np.where(self.signed[:, None, None, None], moving, np.maximum(moving, 0.0)) * shape[:, :, None, :]
+        moving = (
+            np.where(self.signed[:, None, None, None], moving, np.maximum(moving, 0.0)) * shape[:, :, None, :]
+        )
         every = np.concatenate([naive[:, :, None, :], flat, slow, moving], axis=2)
         every = np.where(np.isfinite(every), every, naive[:, :, None, :])
         every = np.where(self.flat[:, take][:, :, None, None], naive[:, :, None, :], every)

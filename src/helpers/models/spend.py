@@ -78,8 +78,15 @@ class Spend:
             for i, name in enumerate(self.names):
                 rows.append((month, name, means[i], *self._bounds(self.paths[:, i, m], self.mean[i, m])))
             whole = self.mean[:, m].sum()
-            rows.append((month, "", sum(means, Decimal(0)), *self._bounds(self.paths[:, :, m].sum(axis=1), whole)))
-        columns = ["month", "department", "mean", *(f"{side}{int(level * 100)}" for level in LEVELS for side in ("lo", "hi"))]
+            rows.append(
+                (month, "", sum(means, Decimal(0)), *self._bounds(self.paths[:, :, m].sum(axis=1), whole))
+            )
+        columns = [
+            "month",
+            "department",
+            "mean",
+            *(f"{side}{int(level * 100)}" for level in LEVELS for side in ("lo", "hi")),
+        ]
         return pd.DataFrame(rows, columns=columns, dtype=object)
 
     @staticmethod
@@ -89,6 +96,11 @@ class Spend:
             low, high = _range(drawn, level)
             found += [min(low, _cents(mean)), max(high, _cents(mean))]
         return found
+
+    def means(self, month: str) -> dict[str, Decimal]:
+        """Department to expected cost of a month [currency], to the cent."""
+        m = self.months.index(month)
+        return dict(zip(self.names, foot([Decimal(repr(float(v))) for v in self.mean[:, m]], 2), strict=True))
 
     def exceeds(self, name: str, month: str, budget: Decimal) -> tuple[float, Decimal, Decimal]:
         """Probability that a month ends above a budget [1], and the middle 80 % of the excess where it does [currency].
@@ -143,7 +155,16 @@ def spend(
     alive = {n: v for n, v in daily.items() if v[-28:].any()}
     if not alive:
         return None
-    names = tuple(sorted(set(alive) | {n for n, by in whole.items() if any(by.get(str(Month.of(until).plus(-k))) for k in range(1, 4))}))
+    names = tuple(
+        sorted(
+            set(alive)
+            | {
+                n
+                for n, by in whole.items()
+                if any(by.get(str(Month.of(until).plus(-k))) for k in range(1, 4))
+            }
+        )
+    )
     panel = forecast(alive, horizon, grain=DAY)
     rng = np.random.default_rng(SEED)
     mean = np.zeros((len(names), horizon))
@@ -157,7 +178,9 @@ def spend(
         mean, paths = mean * factor + more, paths * factor + more
     spans = [which.plus(k) for k in range(months + 1)]
     groups = np.array([spans.index(Month.of(d)) for d in ahead])
-    means, drawn, so_far = (np.zeros((*shape, len(spans))) for shape in ((len(names),), (PATHS, len(names)), (len(names),)))
+    means, drawn, so_far = (
+        np.zeros((*shape, len(spans))) for shape in ((len(names),), (PATHS, len(names)), (len(names),))
+    )
     for k, span in enumerate(spans):
         days_of = groups == k
         means[:, k] = mean[:, days_of].sum(axis=1)
@@ -218,7 +241,7 @@ def _paths(panel: Panel, rng: Any) -> Array:
         full = np.stack([[np.interp(steps, panel.grid, one) for one in of_series] for of_series in errors])
         picked = rng.integers(0, len(usable), PATHS)
         moved = full[:, picked].transpose(1, 0, 2) * panel.scale[:, None]
-        moved -= np.median(moved, axis=0, keepdims=True)
+        moved -= moved.mean(axis=0, keepdims=True)
         own = np.quantile(moved, 0.9, axis=0) - np.quantile(moved, 0.1, axis=0)
         # the pooled intervals know more than one series' few independent errors: paths are stretched to them
         stretch = np.where(own > 0, (high - low) / np.where(own > 0, own, 1.0), 1.0)
@@ -281,26 +304,70 @@ def draft(calendar: Any, contracts: Any, days: Any, *, as_of: date, until: date)
                 continue
             measured = _measured(e, events, days, until) if e["kind"] == "season" else None
             factor = Decimal(1) if measured is None else measured[0]
-            source = f"measured on {measured[1]}" if measured else "calendar; no effect measured yet, edit the factor"
+            source = (
+                f"measured on {measured[1]}"
+                if measured
+                else "calendar; no effect measured yet, edit the factor"
+            )
             forever = e["kind"] in ("launch", "price-change", "migration", "planned-change")
-            rows.append((e["name"], start, None if forever else end, e.get("scope") or EVERY, e["kind"], factor, None, known, source))
+            rows.append(
+                (
+                    e["name"],
+                    start,
+                    None if forever else end,
+                    e.get("scope") or EVERY,
+                    e["kind"],
+                    factor,
+                    None,
+                    known,
+                    source,
+                )
+            )
     if contracts is not None:
         for c in contracts.to_dict("records"):
             end = _day(c.get("end"))
             if end and until < end <= until + timedelta(days=180):
-                rows.append((f"{c['vendor']}: {c['subject']} ends", end + timedelta(days=1), None, EVERY, "contract-end", Decimal(1), None, _day(c.get("signed_on")), f"contract {c['contract_id']}; write the price after it as a factor"))
+                rows.append(
+                    (
+                        f"{c['vendor']}: {c['subject']} ends",
+                        end + timedelta(days=1),
+                        None,
+                        EVERY,
+                        "contract-end",
+                        Decimal(1),
+                        None,
+                        _day(c.get("signed_on")),
+                        f"contract {c['contract_id']}; write the price after it as a factor",
+                    )
+                )
     rows.sort(key=lambda r: (r[1], r[0]))
     return pd.DataFrame(rows, columns=list(SCENARIO), dtype=object)
 
 
-def _measured(event: Mapping[str, Any], events: Sequence[Mapping[str, Any]], days: Any, until: date) -> tuple[Decimal, str] | None:
+def _measured(
+    event: Mapping[str, Any], events: Sequence[Mapping[str, Any]], days: Any, until: date
+) -> tuple[Decimal, str] | None:
     """The factor of the same season a year ago, where its charges and those of 28 days before are known."""
-    start, scope = _day(event["start"]), {x.strip() for x in str(event.get("scope") or EVERY).split(";")}
+    start, scope = (
+        _day(event["start"]) or date.min,
+        {x.strip() for x in str(event.get("scope") or EVERY).split(";")},
+    )
     for e in sorted(events, key=lambda e: str(e["start"]), reverse=True):
         began, ended = _day(e["start"]), _day(e["end"])
-        if e["kind"] != "season" or e.get("scope") != event.get("scope") or began is None or ended is None or began >= start or ended > until:
+        if (
+            e["kind"] != "season"
+            or e.get("scope") != event.get("scope")
+            or began is None
+            or ended is None
+            or began >= start
+            or ended > until
+        ):
             continue
-        known = [(d, float(a)) for d, n, w, a in zip(days["day"], days["name"], days["whole"], days["amount"], strict=True) if not w and (EVERY in scope or n in scope)]
+        known = [
+            (d, float(a))
+            for d, n, w, a in zip(days["day"], days["name"], days["whole"], days["amount"], strict=True)
+            if not w and (EVERY in scope or n in scope)
+        ]
         before = sum(a for d, a in known if began - timedelta(days=28) <= d < began) / 28
         during = sum(a for d, a in known if began <= d <= ended) / ((ended - began).days + 1)
         if before > 0 and during > 0 and min(d for d, _ in known) <= began - timedelta(days=28):
@@ -313,44 +380,57 @@ def issued(table: Any, *, on: date, currency: str, author: str = "finops kit") -
     import pandas as pd
 
     mine = table[table["department"] != ""]
-    rows = [(on, m, d, a, currency, author, "weighted walk-forward, docs/forecast.md") for m, d, a in zip(mine["month"], mine["department"], mine["mean"], strict=True)]
-    return pd.DataFrame(rows, columns=["issued", "month", "department", "amount", "currency", "author", "method"], dtype=object)
+    rows = [
+        (on, m, d, a, currency, author, "weighted walk-forward, docs/forecast.md")
+        for m, d, a in zip(mine["month"], mine["department"], mine["mean"], strict=True)
+    ]
+    return pd.DataFrame(
+        rows,
+        columns=["issued", "month", "department", "amount", "currency", "author", "method"],
+        dtype=object,
+    )
 
 
-def waterfall(before: Mapping[str, Decimal], now: Mapping[str, Decimal], scenarios: Decimal, covered: Sequence[str]) -> pd.DataFrame:
-    """From the last forecast of a month to this one, by cause; adds up exactly.
+def waterfall(
+    stored: Mapping[str, Decimal],
+    then: Mapping[str, Decimal],
+    without: Mapping[str, Decimal],
+    now: Mapping[str, Decimal],
+) -> pd.DataFrame:
+    """From the last stored forecast of a month to this one, by cause; adds up exactly.
 
     Parameters
     ----------
-    before, now : mapping of str to Decimal
-        Department to forecast [currency].
-    scenarios : Decimal
-        What planned events change in `now` [currency].
-    covered : sequence of str
-        Departments that the last forecast spoke of.
+    stored : mapping of str to Decimal
+        Department to the last stored forecast [currency].
+    then : mapping of str to Decimal
+        What this method says from the charges known when that one was issued; empty where there were too few.
+    without, now : mapping of str to Decimal
+        This forecast without and with planned events.
 
     Returns
     -------
     DataFrame
-        Columns cause, amount [currency]; attrs total, previous_total.
+        Columns cause, amount [currency]: the other method, each department's news since, planned events, departments
+        that the last forecast did not speak of; attrs total, previous_total.
     """
     import pandas as pd
 
-    rows = [(f"{name}: what its days have shown since", now.get(name, Decimal(0)) - before[name]) for name in covered]
-    outside = sum((v for n, v in now.items() if n not in covered), Decimal(0))
-    largest = max(rows, key=lambda r: abs(r[1]))[0] if rows else ""
-    rows = [(n, a - scenarios if n == largest else a) for n, a in rows]
-    if outside:
-        rows.append(("not in the last forecast", outside))
-    if scenarios:
-        rows.append(("planned events", scenarios))
-    rows.sort(key=lambda r: -abs(r[1]))
+    zero = Decimal(0)
+    base = {n: then.get(n, v) for n, v in stored.items()}
+    rows = [(name, without.get(name, zero) - base[name]) for name in stored]
+    rows.append(("another method", sum((base[n] - v for n, v in stored.items()), zero)))
+    rows.append(("not in the last forecast", sum((v for n, v in without.items() if n not in stored), zero)))
+    rows.append(("planned events", sum(now.values(), zero) - sum(without.values(), zero)))
+    rows = sorted((r for r in rows if r[1]), key=lambda r: -abs(r[1]))
     frame = pd.DataFrame(rows, columns=["cause", "amount"], dtype=object)
-    frame.attrs |= {"previous_total": sum(before.values(), Decimal(0)), "total": sum(now.values(), Decimal(0)), "days": 0}
+    frame.attrs |= {"previous_total": sum(stored.values(), zero), "total": sum(now.values(), zero), "days": 0}
     return frame
 
 
-def run_out(months: Sequence[str], spent: Mapping[str, Decimal], expected: Mapping[str, Decimal], budget: Decimal) -> date | None:
+def run_out(
+    months: Sequence[str], spent: Mapping[str, Decimal], expected: Mapping[str, Decimal], budget: Decimal
+) -> date | None:
     """The day on which a year's budget is used up, at an even pace within each month; None where it lasts."""
     left = budget
     for month in months:
@@ -359,7 +439,9 @@ def run_out(months: Sequence[str], spent: Mapping[str, Decimal], expected: Mappi
         if amount is None:
             return None
         if amount > left:
-            return which.start.date() + timedelta(days=int(left / amount * which.days)) if amount > 0 else None
+            return (
+                which.start.date() + timedelta(days=int(left / amount * which.days)) if amount > 0 else None
+            )
         left -= amount
     return None
 

@@ -16,7 +16,14 @@ from helpers.views.sentences import money, number, percent
 ALL = "all departments"
 
 
-def fan(past: Sequence[tuple[str, Decimal]], forecast: Any, budgets: dict[str, Decimal], *, currency: str, until: Any = None) -> Chart:
+def fan(
+    past: Sequence[tuple[str, Decimal]],
+    forecast: Any,
+    budgets: dict[str, Decimal],
+    *,
+    currency: str,
+    until: Any = None,
+) -> Chart:
     """Months so far, the months ahead with their 50, 80 and 95 % range, and the budget.
 
     Parameters
@@ -38,7 +45,13 @@ def fan(past: Sequence[tuple[str, Decimal]], forecast: Any, budgets: dict[str, D
     known = f"; charges up to {sentences.day(until)}" if until else ""
     rows = tuple((Month.parse(m).title, number(v, at), "", _budget(budgets, m, at)) for m, v in past)
     rows += tuple(
-        (Month.parse(r["month"]).title, number(r["mean"], at), f"{number(r['lo80'], at)} to {number(r['hi80'], at)}", _budget(budgets, r["month"], at)) for r in ahead
+        (
+            Month.parse(r["month"]).title,
+            number(r["mean"], at),
+            f"{number(r['lo80'], at)} to {number(r['hi80'], at)}",
+            _budget(budgets, r["month"], at),
+        )
+        for r in ahead
     )
     said = "; ".join(f"{m} {v}{f', 80 % range {span}' if span else ''}" for m, v, span, _ in rows[-8:])
     return Chart(
@@ -86,7 +99,11 @@ def _draw_fan(width, past, ahead, budgets, at) -> theme.Canvas:
     low, high = min(levels), max(levels)
     low -= (high - low) * 0.08
     edge = 30.0
-    right = theme.width_of(number(max(ahead[-1]["mean"] if ahead else past[-1][1], Decimal(0)), at), bold=True) / 2 + 6
+    right = (
+        theme.width_of(number(max(ahead[-1]["mean"] if ahead else past[-1][1], Decimal(0)), at), bold=True)
+        / 2
+        + 6
+    )
     step = (width - edge - max(edge, right)) / max(len(months) - 1, 1)
 
     def x(i: float) -> float:
@@ -114,7 +131,9 @@ def _draw_fan(width, past, ahead, budgets, at) -> theme.Canvas:
         canvas.text(line[-1][0], line[-1][1] - 14, number(past[-1][1], at), align="center", bold=not ahead)
     if ahead:
         last = len(months) - 1
-        canvas.text(x(last), y(ahead[-1]["hi95"]) - 9, number(ahead[-1]["mean"], at), align="center", bold=True)
+        canvas.text(
+            x(last), y(ahead[-1]["hi95"]) - 9, number(ahead[-1]["mean"], at), align="center", bold=True
+        )
     every = max(1, round((54 if not phone else 48) / max(step, 1) + 0.49))
     for i in range(len(months) - 1, -1, -every):
         canvas.text(x(i), height - 12, _short(months[i]), align="center", color="quiet")
@@ -157,9 +176,18 @@ def budgets(status: Any, coming: Any, *, currency: str, month: str) -> Chart:
     return Chart(
         title,
         f"Effective cost and accrual against the budget, {Month.parse(month).title}, {currency}; mark: budget; on the right the chance to exceed that of {next_month}",
-        "; ".join(f"{n}: {a} of {b} ({v}), chance to exceed the next budget {c}" for n, b, a, v, c in rows) + "." if rows else "No department has a budget.",
+        "; ".join(f"{n}: {a} of {b} ({v}), chance to exceed the next budget {c}" for n, b, a, v, c in rows)
+        + "."
+        if rows
+        else "No department has a budget.",
         lambda width: _draw_budgets(width, lines, chances, at),
-        ("Department", f"Budget, {currency}", f"Cost, {currency}", "Over (+) or under", f"Chance to exceed in {next_month}"),
+        (
+            "Department",
+            f"Budget, {currency}",
+            f"Cost, {currency}",
+            "Over (+) or under",
+            f"Chance to exceed in {next_month}",
+        ),
         rows,
     )
 
@@ -177,7 +205,11 @@ def _chance(chances, name, currency) -> str:
     if r is None:
         return "no budget"
     said = chance_words(r["probability"])
-    return said if r["probability"] < Decimal("0.05") else f"{said}, by {number(r['low'], 0)} to {number(r['high'], 0)} {currency}"
+    return (
+        said
+        if r["probability"] < Decimal("0.05")
+        else f"{said}, by {number(r['low'], 0)} to {number(r['high'], 0)} {currency}"
+    )
 
 
 def chance_words(probability: Decimal) -> str:
@@ -197,12 +229,20 @@ def _budgets_title(lines, over, currency) -> str:
     if not lines:
         return "No department has a budget for this month"
     if not over:
-        return f"{'All' if len(lines) > 1 else 'The'} {sentences.count(len(lines))} budgets held" if len(lines) > 1 else "The one budget held"
+        return (
+            f"{'All' if len(lines) > 1 else 'The'} {sentences.count(len(lines))} budgets held"
+            if len(lines) > 1
+            else "The one budget held"
+        )
     worst = over[0]
     share = ratio(-worst["remaining"], worst["budget"])
     said = f"{plain(worst['department'])} is {money(-worst['remaining'], currency)} over its budget ({percent(share, 0, signed=True)})"
     others = len(over) - 1
-    return f"{said}; {sentences.count(others)} other{'s are' if others > 1 else ' is'} over too" if others else said
+    return (
+        f"{said}; {sentences.count(others)} other{'s are' if others > 1 else ' is'} over too"
+        if others
+        else said
+    )
 
 
 def _draw_budgets(width, lines, chances, at) -> theme.Canvas:
@@ -214,7 +254,10 @@ def _draw_budgets(width, lines, chances, at) -> theme.Canvas:
     row = 30.0
     canvas = theme.Canvas(width, row * len(lines) + 6)
     left = min(max(theme.width_of(r["department"]) for r in lines) + 2, width * 0.3) + 10
-    tags = [chance_words(chances[r["department"]]["probability"]) if r["department"] in chances else "—" for r in lines]
+    tags = [
+        chance_words(chances[r["department"]]["probability"]) if r["department"] in chances else "—"
+        for r in lines
+    ]
     last = max(theme.width_of(t) for t in tags) + 6
     label = max(theme.width_of(number(r["actual"] + r["accrual"], at), bold=True) for r in lines) + 12
     high = max(float(max(r["budget"], r["actual"] + r["accrual"])) for r in lines)
@@ -225,7 +268,13 @@ def _draw_budgets(width, lines, chances, at) -> theme.Canvas:
         canvas.text(left - 10, middle, theme.fitted(r["department"], left - 10), align="right")
         canvas.bar(left, middle - 8, max(cost, 0) * scale, 16, "adds" if over else "context")
         canvas.bar(left + float(r["budget"]) * scale - 1.5, middle - 12, 3, 24, "ink")
-        canvas.text(left + max(cost, float(r["budget"])) * scale + 7, middle, number(r["actual"] + r["accrual"], at), bold=over, color="ink" if over else "quiet")
+        canvas.text(
+            left + max(cost, float(r["budget"])) * scale + 7,
+            middle,
+            number(r["actual"] + r["accrual"], at),
+            bold=over,
+            color="ink" if over else "quiet",
+        )
         canvas.text(width, middle, tag, align="right", color="ink" if over else "quiet")
     if phone:
         return canvas

@@ -23,7 +23,9 @@ def headline(review: Any, *, open: bool = False) -> str:
         return f"{month.title} cost {money(spent, currency)}{so_far}{owed}; there is no budget to hold it against"
     left = budget - spent
     if open:
-        return f"{month.title} has cost {money(spent, currency)} so far of a budget of {money(budget, currency)}"
+        return (
+            f"{month.title} has cost {money(spent, currency)} so far of a budget of {money(budget, currency)}"
+        )
     share = percent(abs(ratio(left, budget)), 0)
     if left < 0:
         return f"{month.title} cost {money(spent, currency)}{owed}: {money(-left, currency)} over its budget ({share})"
@@ -37,10 +39,16 @@ def lede(review: Any) -> str:
     if first is not None:
         month = Month.parse(first["month"]).title
         chance = chance_words(first["probability"])
-        by = f" by {number(first['low'], 0)} to {number(first['high'], 0)} {review.currency}" if first["probability"] >= Decimal("0.05") else ""
+        by = (
+            f" by {number(first['low'], 0)} to {number(first['high'], 0)} {review.currency}"
+            if first["probability"] >= Decimal("0.05")
+            else ""
+        )
         said.append(f"{month} exceeds its budget with a chance of {chance}{',' if by else ''}{by}.")
     if review.run_out is not None:
-        said.append(f"The year’s budget of {money(review.budget, review.currency)} is used up on {review.run_out.day} {Month.of(review.run_out).title}.")
+        said.append(
+            f"The year’s budget of {money(review.budget, review.currency)} is used up on {review.run_out.day} {Month.of(review.run_out).title}."
+        )
     biased = [plain(n) for n, b in zip(review.teams["department"], review.teams["biased"], strict=True) if b]
     if biased:
         said.append(f"Stored forecasts err to one side for {', '.join(biased)}.")
@@ -53,5 +61,9 @@ def outcome(revenue: Decimal, gaps: list[str], spent: Decimal, currency: str, mo
     if revenue.is_nan():
         return f"No revenue of {name} is known, so its cost of {money(spent, currency)} stands alone"
     share = percent(ratio(spent, revenue))
-    gap = f"; {len(gaps)} day{'s' * (len(gaps) != 1)} without an exchange rate are left out of revenue" if gaps else ""
+    gap = (
+        f"; {len(gaps)} day{'s' * (len(gaps) != 1)} without an exchange rate are left out of revenue"
+        if gaps
+        else ""
+    )
     return f"Cloud cost took {share} of {name}’s revenue of {money(revenue, currency)}{gap}"
