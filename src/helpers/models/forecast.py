@@ -33,6 +33,10 @@ PRIOR = 12.0  # errors' worth of the table below, so that a file of one short se
 # 97.5 % point of scaled errors over all horizons, one step and one walk's end ahead: round numbers of our own, which a
 # dozen real errors outweigh
 PRIOR_REACH = (0.40, 1.50)
+# after a shift of level only candidates that follow it within days are asked
+FOLLOW = ("last step's level", "last three steps' level")
+FAST = np.array([c in FOLLOW or c.startswith("damped") for c in CANDIDATES], dtype=float)
+SHIFT_NOISE, SHIFT_SHARE = 6.0, 0.25
 CHUNK = 100  # series at once: bounds the memory
 LEVEL_SHARE, NAIVE_SHARE = (
     0.5,
@@ -202,7 +206,8 @@ def _one(places, values, horizon, grain, grid, origins):
     known = _futures(panel, walk.ends, grid)
     tried = walk.forecasts(grid)
     lengths = walk.lengths[:, walk.ends - 1]
-    weights, combined = _weighted(tried, known, usable * grain.block, grid, grain, lengths)
+    shifted = _shifted(panel, walk.ends, grain)
+    weights, combined = _weighted(tried, known, usable * grain.block, grid, grain, lengths, shifted)
     final = (walk.forecasts(ahead, np.array([0]))[:, 0] * weights[:, 0, :, None]).sum(axis=1)
     scale = _scales(panel, walk.ends, grain)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -214,6 +219,23 @@ def _one(places, values, horizon, grain, grid, origins):
     here = np.zeros((len(values), len(origins)), dtype=bool)
     here[:, : len(usable)] = _same_kind(scale)
     return final, weights[:, 0], scale[:, 0], past, here
+
+
+def _shifted(panel: Array, ends: Array, grain: Grain) -> Array:
+    """Origins behind a shift of level within the last season: three steps alike, far from the season before."""
+    period, found = grain.period, []
+    for end in ends:
+        begin = end - 5 * period
+        if begin < 0 or grain.name == "month":
+            found.append(np.zeros(len(panel), dtype=bool))
+            continue
+        before = panel[:, begin : end - period]
+        usual = np.abs(before[:, period:] - before[:, :-period]).mean(axis=1)
+        moved = np.abs(panel[:, end - 3 : end] - panel[:, end - 3 - period : end - period])
+        spread = np.ptp(panel[:, end - 3 : end], axis=1)
+        least = np.maximum(SHIFT_NOISE * usual, SHIFT_SHARE * np.abs(before).mean(axis=1))
+        found.append((moved.min(axis=1) > least + 1e-9) & (spread < moved.min(axis=1) / 4))
+    return np.stack(found, axis=1)
 
 
 def _same_kind(scale: Array) -> Array:
@@ -239,7 +261,7 @@ def _futures(panel: Array, ends: Array, grid: Array) -> Array:
     return np.where(at[None] < steps, found, np.nan)
 
 
-def _weighted(tried, known, back, grid, grain, lengths):
+def _weighted(tried, known, back, grid, grain, lengths, shifted):
     """Weights of the candidates at each origin from errors known by then, and the weighted forecasts."""
     count, origins, candidates, _ = tried.shape
     missed = np.abs(tried - known[:, :, None, :])
@@ -271,6 +293,10 @@ def _weighted(tried, known, back, grid, grain, lengths):
         strength = np.exp(-SHARPNESS * (relative - relative.min(axis=1, keepdims=True))) * first
         some = size > 0
         weights[some, j] = (strength / strength.sum(axis=1, keepdims=True))[some]
+    weights[shifted] *= FAST
+    left = weights.sum(axis=2, keepdims=True)
+    rest = np.eye(candidates)[CANDIDATES.index("last three steps' level")]
+    weights = np.where(left > 1e-9, weights / np.where(left > 1e-9, left, 1.0), rest)
     combined = (tried * weights[:, :, :, None]).sum(axis=2)
     return weights, combined
 
@@ -407,10 +433,7 @@ def _widened(place, values, bounds, mean, grain, levels, notes) -> None:
     if grain.name == "month" or len(values) < 5 * period:
         return
     before = values[-5 * period : -period]
-    level = float(np.median(before))
-    seasonal = float(np.abs(before[period:] - before[:-period]).mean()) + 1e-9
-    shift = float(np.median(values[-2:])) - float(np.median([values[-1 - period], values[-2 - period]]))
-    if abs(shift) <= max(6 * seasonal, 0.25 * abs(level)):
+    if not _shifted(values[None], np.array([len(values)]), grain)[0, 0]:
         return
     notes.append(
         "the level shifted within the last season: the widest interval holds the level before it too"
