@@ -28,9 +28,9 @@ import pickle, sys, time, warnings
 warnings.filterwarnings("ignore")
 import numpy as np, pandas as pd
 from statsforecast import StatsForecast
-from statsforecast.models import AutoCES, AutoETS, AutoTheta, MSTL, SeasonalNaive
+from statsforecast.models import AutoETS, AutoTheta, DynamicOptimizedTheta, MSTL, SeasonalNaive
 cases, horizon, period, names, freq = pickle.load(open(sys.argv[1], "rb"))
-models = {"seasonal naive": SeasonalNaive(period), "AutoETS": AutoETS(season_length=period), "AutoTheta": AutoTheta(season_length=period), "AutoCES": AutoCES(season_length=period), "MSTL with AutoETS": MSTL(season_length=period, trend_forecaster=AutoETS(model="ZZN"))}
+models = {"seasonal naive": SeasonalNaive(period), "AutoETS": AutoETS(season_length=period), "AutoTheta": AutoTheta(season_length=period), "DynamicOptimizedTheta": DynamicOptimizedTheta(season_length=period), "MSTL with AutoETS": MSTL(season_length=period, trend_forecaster=AutoETS(model="ZZN"))}
 frame = pd.concat([pd.DataFrame({"unique_id": f"{i:05d}", "ds": pd.date_range("2020-01-01", periods=len(y), freq=freq), "y": y}) for i, y in enumerate(cases)])
 found = {}
 for name in names:
@@ -55,7 +55,9 @@ def daily_demand(path: Path) -> dict[str, pd.Series]:
     return found
 
 
-def cases(series: dict[str, pd.Series], *, horizon: int, every: int, least: int, alive: int = 28) -> list[tuple]:
+def cases(
+    series: dict[str, pd.Series], *, horizon: int, every: int, least: int, alive: int = 28
+) -> list[tuple]:
     """(name, origin, past, future): series with `least` steps of past, alive (half of the last `alive` steps above zero)."""
     last = max(s.index.max() for s in series.values())
     step = next(iter(series.values())).index.freq or pd.Timedelta(days=1)
@@ -106,8 +108,14 @@ def scores(held: list[tuple], made: tuple, horizon: int, period: int = 7) -> dic
     moving = sure & (base > 0)
     low, high = bounds[0.95]
     interval = (high - low) + 40 * np.clip(low - future, 0, None) + 40 * np.clip(future - high, 0, None)
-    quantiles = [(q, b) for level in LEVELS for q, b in (((1 - level) / 2, bounds[level][0]), ((1 + level) / 2, bounds[level][1]))]
-    pinball = np.mean([np.where(future >= b, q * (future - b), (1 - q) * (b - future)) for q, b in quantiles], axis=0)
+    quantiles = [
+        (q, b)
+        for level in LEVELS
+        for q, b in (((1 - level) / 2, bounds[level][0]), ((1 + level) / 2, bounds[level][1]))
+    ]
+    pinball = np.mean(
+        [np.where(future >= b, q * (future - b), (1 - q) * (b - future)) for q, b in quantiles], axis=0
+    )
     return {
         "cases": len(held),
         "mase": float((error / scale)[sure].mean()),
@@ -115,7 +123,10 @@ def scores(held: list[tuple], made: tuple, horizon: int, period: int = 7) -> dic
         "median_case_ratio": float(np.median((error[moving] / base[moving]))),
         "loses": float((error[sure] > base[sure] * (1 + 1e-9)).mean()),
         "bias": float(((mean - future).mean(axis=1) / scale)[sure].mean()),
-        "coverage": {str(level): float(((future >= bounds[level][0]) & (future <= bounds[level][1])).mean()) for level in LEVELS},
+        "coverage": {
+            str(level): float(((future >= bounds[level][0]) & (future <= bounds[level][1])).mean())
+            for level in LEVELS
+        },
         "interval_score": float((interval.mean(axis=1) / scale)[sure].mean()),
         "interval_score_median": float(np.median((interval.mean(axis=1) / scale)[sure])),
         "pinball": float((pinball.mean(axis=1) / scale)[sure].mean()),
@@ -123,14 +134,21 @@ def scores(held: list[tuple], made: tuple, horizon: int, period: int = 7) -> dic
     }
 
 
-def peers(held: list[tuple], horizon: int, period: int, python: str, names: list[str], freq: str = "D") -> dict:
+def peers(
+    held: list[tuple], horizon: int, period: int, python: str, names: list[str], freq: str = "D"
+) -> dict:
     """statsforecast's models in their own environment; nothing where it is absent."""
     with tempfile.TemporaryDirectory() as folder:
         given, back = Path(folder) / "in.pkl", Path(folder) / "out.pkl"
         given.write_bytes(pickle.dumps(([p for _, _, p, _ in held], horizon, period, names, freq)))
-        done = subprocess.run([python, "-c", PEERS, str(given), str(back)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [python, "-c", PEERS, str(given), str(back)], capture_output=True, text=True, check=False
+        )
         if done.returncode:
-            print(f"peers left out: {done.stderr.strip().splitlines()[-1][:120] if done.stderr else 'no statsforecast'}", file=sys.stderr)
+            print(
+                f"peers left out: {done.stderr.strip().splitlines()[-1][:120] if done.stderr else 'no statsforecast'}",
+                file=sys.stderr,
+            )
             return {}
         return pickle.loads(back.read_bytes())
 
@@ -158,7 +176,9 @@ def telemetry(folder: Path) -> dict[str, pd.Series]:
     """The eight CloudWatch series by the hour."""
     found = {}
     for path in sorted(folder.glob("*.csv")):
-        own = pd.read_csv(path, parse_dates=["timestamp"]).set_index("timestamp")["value"].resample("h").mean()
+        own = (
+            pd.read_csv(path, parse_dates=["timestamp"]).set_index("timestamp")["value"].resample("h").mean()
+        )
         found[path.stem] = own.interpolate()
     return found
 
@@ -174,27 +194,43 @@ def main() -> None:
     given = ask.parse_args()
     shared = Path(given.shared)
     out: dict = {"peers": "statsforecast 2.0.3" if given.peers else "left out: no --peers given", "sets": {}}
-    every = ["seasonal naive", "AutoETS", "AutoTheta", "AutoCES", "MSTL with AutoETS"]
+    every = ["seasonal naive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta", "MSTL with AutoETS"]
 
-    def compare(label: str, held: list[tuple], horizon: int, period: int, grain=None, freq: str = "D") -> None:
+    def compare(
+        label: str, held: list[tuple], horizon: int, period: int, grain=None, freq: str = "D"
+    ) -> None:
         made = {"kit": kit(held, horizon, grain)}
         if given.peers:
             made |= peers(held, horizon, period, given.peers, every, freq)
         out["sets"][label] = {name: scores(held, m, horizon, period) for name, m in made.items()}
         for name, s in out["sets"][label].items():
-            print(f"{label:34} {name:18} {s['mase_ratio']:.3f} loses {s['loses']:.2f} covers {s['coverage']['0.95']:.3f} score {s['interval_score']:.1f}", flush=True)
+            print(
+                f"{label:34} {name:18} {s['mase_ratio']:.3f} loses {s['loses']:.2f} covers {s['coverage']['0.95']:.3f} score {s['interval_score']:.1f}",
+                flush=True,
+            )
 
     demand = daily_demand(shared / "commitments" / "vm_demand_hourly_regions_1_2.parquet")
     for horizon in (90, 30):
-        for least in (365, 120):
-            compare(f"demand, {horizon} days, past {least}", cases(demand, horizon=horizon, every=28, least=least), horizon, 7)
+        compare(
+            f"demand, {horizon} days, past 365",
+            cases(demand, horizon=horizon, every=28, least=365),
+            horizon,
+            7,
+        )
+        held = cases(demand, horizon=horizon, every=28, least=120)
+        plain = {"kit": kit(held, horizon), "seasonal naive": _constant(held, horizon)}
+        out["sets"][f"demand, {horizon} days, past 120"] = {
+            n: scores(held, m, horizon) for n, m in plain.items()
+        }
     for name, phase in (("region 1 alone", "1"), ("region 2 alone", "2")):
         held = cases({k: s for k, s in demand.items() if k[0] == phase}, horizon=90, every=28, least=365)
         out["sets"][f"demand, 90 days, past 365, {name}"] = {"kit": scores(held, kit(held, 90), 90)}
     held = cases(demand, horizon=90, every=7, least=365)
     out["sets"]["demand, 90 days, past 365, every week"] = {"kit": scores(held, kit(held, 90), 90)}
     if given.store:
-        compare("sample company, 30 days", cases(company(given.store), horizon=30, every=56, least=365), 30, 7)
+        compare(
+            "sample company, 30 days", cases(company(given.store), horizon=30, every=84, least=365), 30, 7
+        )
     hours = telemetry(shared / "telemetry")
     held = []
     for name, own in hours.items():
@@ -204,12 +240,30 @@ def main() -> None:
                 held.append((name, back, past, future))
     compare("telemetry, 48 hours", held, 48, 24, HOUR, "h")
     rng = np.random.default_rng(7)
-    table = {f"s{i}": np.maximum(0, 100 + rng.normal(0, 1, 730).cumsum() + 10 * np.sin(np.arange(730) * 2 * np.pi / 7)) for i in range(1000)}
+    table = {
+        f"s{i}": np.maximum(
+            0, 100 + rng.normal(0, 1, 730).cumsum() + 10 * np.sin(np.arange(730) * 2 * np.pi / 7)
+        )
+        for i in range(1000)
+    }
     began = time.perf_counter()
     forecast(table, 90)
     out["thousand_series_seconds"] = round(time.perf_counter() - began, 1)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(_rounded(out), indent=1) + "\n", "utf-8")
+
+
+def _constant(held: list[tuple], horizon: int) -> tuple:
+    """The seasonal naive with the usual normal intervals of its one-step errors, as textbooks have them."""
+    mean = naive(held, horizon, 7)
+    sigma = np.array([np.std(p[7:] - p[:-7]) for _, _, p, _ in held])[:, None]
+    reach = np.sqrt(np.floor((np.arange(horizon)) / 7) + 1)[None]
+    half = {0.5: 0.6745, 0.8: 1.2816, 0.95: 1.96}
+    return (
+        mean,
+        {level: (mean - z * sigma * reach, mean + z * sigma * reach) for level, z in half.items()},
+        0.0,
+    )
 
 
 def _rounded(value):

@@ -148,7 +148,7 @@ def review(run: Any) -> Review:
     under = {
         d for d, v in zip(status["department"], status["variance"], strict=True) if v is not None and v < 0
     }
-    hidden = hidden[[h in under for h in hidden["home"]]].reset_index(drop=True)
+    hidden = hidden[hidden["home"].isin(under)].reset_index(drop=True)
     late = _late(run, month)
     idle = outcomes.without_outcome(run.charges, run.table("drivers"), run.month, currency=currency)
     teams = budgets.by_team(judged)
@@ -193,9 +193,7 @@ def _late(run: Any, month: str) -> Any:
         deliveries = deliveries.iloc[:0]
     found = budgets.late_and_restated(deliveries, currency=run.currency, as_of=run.as_of)
     since = run.month.start.date()
-    return found[
-        [p <= month and d >= since for p, d in zip(found["month"], found["last"], strict=True)]
-    ].reset_index(drop=True)
+    return found[(found["month"] <= month) & (found["last"] >= since)].reset_index(drop=True)
 
 
 def _coming(outlook: Any, held: Any) -> Any:

@@ -235,8 +235,8 @@ def _daily(who: str, days: list[date], steps: list[int], held: dict, name: str) 
             row=held[days[place]][1],
             column="date",
         )
-    usual = Counter(steps).most_common(1)[0][0]
-    if usual != 1:
+    usual, times = Counter(steps).most_common(1)[0]
+    if usual != 1 and times > single:
         raise BadInput(
             f"{who!r} goes in steps of {usual} days",
             "daily or monthly dates (months on their first or last day)",

@@ -107,8 +107,8 @@ def bias(run: Any) -> Exercise:
     solution = names[0] if biased else None
     mine = r.judged[r.judged["month"] == r.month].to_dict("records")
     largest = max(mine, key=lambda x: x["forecast"])["department"] if mine else None
-    steady = names[-1] if names else None
     second = names[1] if len(names) > 1 else None
+    steady = names[-1] if names else None
     return Exercise(
         3,
         "Chance or habit?",
@@ -263,7 +263,11 @@ def _mistakes(solution: Any, *found: tuple[Any, str]) -> tuple[Mistake, ...]:
     """Only where there is a solution; a mistake that gives the right answer by chance is none."""
     if solution is None:
         return ()
-    return tuple(Mistake(a, why) for a, why in found if a not in (None, False, [], solution))
+    kept: dict[Any, Mistake] = {}
+    for answer, why in found:
+        if answer not in (None, False, [], solution):
+            kept.setdefault(answer, Mistake(answer, why))
+    return tuple(kept.values())
 
 
 EXERCISES = (over, error, bias, hidden, width, late, day)

@@ -200,7 +200,7 @@ def spend(
 
 def _daily(days: Any, until: date) -> tuple[dict[str, Array], dict[str, dict[str, float]], date]:
     """Values of consecutive days by name up to `until`, and by name and month what is charged for longer than a day."""
-    known = days[[d <= until for d in days["day"]]]
+    known = days[np.array([d <= until for d in days["day"]], dtype=bool)]
     short = known[~known["whole"].astype(bool)]
     if short.empty:
         return {}, {}, until
