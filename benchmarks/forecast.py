@@ -120,7 +120,7 @@ def scores(held: list[tuple], made: tuple, horizon: int, period: int = 7) -> dic
         "cases": len(held),
         "mase": float((error / scale)[sure].mean()),
         "mase_ratio": float((error / scale)[sure].mean() / (base / scale)[sure].mean()),
-        "median_case_ratio": float(np.median((error[moving] / base[moving]))),
+        "median_case_ratio": float(np.median(error[moving] / base[moving])),
         "loses": float((error[sure] > base[sure] * (1 + 1e-9)).mean()),
         "bias": float(((mean - future).mean(axis=1) / scale)[sure].mean()),
         "coverage": {
@@ -154,13 +154,13 @@ def peers(
 
 
 def company(store: str) -> dict[str, pd.Series]:
-    """Daily effective cost by service of the sample company's dearest services, and by department."""
+    """Daily effective cost of the sample company by department."""
     from helpers.data import open_charges
     from helpers.measures import spend
 
     charges = open_charges(store)
     found = {}
-    for dimension in ("x_KitDepartment", "ServiceName"):
+    for dimension in ("x_KitDepartment",):
         days = spend.by_day(charges, currency="USD", dimension=dimension)
         days = days[~days["whole"].astype(bool)]
         last = max(days["day"])
@@ -203,6 +203,7 @@ def main() -> None:
         if given.peers:
             made |= peers(held, horizon, period, given.peers, every, freq)
         out["sets"][label] = {name: scores(held, m, horizon, period) for name, m in made.items()}
+        _keep(out)
         for name, s in out["sets"][label].items():
             print(
                 f"{label:34} {name:18} {s['mase_ratio']:.3f} loses {s['loses']:.2f} covers {s['coverage']['0.95']:.3f} score {s['interval_score']:.1f}",
@@ -249,8 +250,7 @@ def main() -> None:
     began = time.perf_counter()
     forecast(table, 90)
     out["thousand_series_seconds"] = round(time.perf_counter() - began, 1)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(_rounded(out), indent=1) + "\n", "utf-8")
+    _keep(out)
 
 
 def _constant(held: list[tuple], horizon: int) -> tuple:
@@ -264,6 +264,11 @@ def _constant(held: list[tuple], horizon: int) -> tuple:
         {level: (mean - z * sigma * reach, mean + z * sigma * reach) for level, z in half.items()},
         0.0,
     )
+
+
+def _keep(out: dict) -> None:
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(_rounded(out), indent=1) + "\n", "utf-8")
 
 
 def _rounded(value):

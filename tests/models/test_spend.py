@@ -153,7 +153,7 @@ def test_a_waterfall_adds_up():
     assert sum(frame["amount"]) == frame.attrs["total"] - frame.attrs["previous_total"] == 6
     assert dict(zip(frame["cause"], frame["amount"], strict=True)) == {
         "A": 3,
-        "not in the last forecast": 2,
+        "not forecast before": 2,
         "another method": 1,
         "B": -1,
         "planned events": 1,

@@ -42,7 +42,10 @@ LEVEL_SHARE, NAIVE_SHARE = (
     0.5,
     2.0,
 )  # scale of errors: half the level and twice the seasonal naive's usual error
-FEW, MOST_SPARE = 20.0, 0.6  # width added to the 95 % interval: FEW ÷ independent windows of the horizon, at most this
+FEW, MOST_SPARE = (
+    20.0,
+    0.6,
+)  # width added to the 95 % interval: FEW ÷ independent windows of the horizon, at most this
 SAMPLE = 20_000  # pooled errors kept for each horizon
 
 

@@ -420,7 +420,7 @@ def waterfall(
     base = {n: then.get(n, v) for n, v in stored.items()}
     rows = [(name, without.get(name, zero) - base[name]) for name in stored]
     rows.append(("another method", sum((base[n] - v for n, v in stored.items()), zero)))
-    rows.append(("not in the last forecast", sum((v for n, v in without.items() if n not in stored), zero)))
+    rows.append(("not forecast before", sum((v for n, v in without.items() if n not in stored), zero)))
     rows.append(("planned events", sum(now.values(), zero) - sum(without.values(), zero)))
     rows = sorted((r for r in rows if r[1]), key=lambda r: -abs(r[1]))
     frame = pd.DataFrame(rows, columns=["cause", "amount"], dtype=object)

@@ -41,7 +41,7 @@ def waterfall(review: Review) -> Any:
         (c for c, a in zip(frame["cause"], frame["amount"], strict=True) if (a > 0) == (end > start)), ""
     )
     rise = "rose" if end > start else "fell"
-    moved = f"The forecast of {month} {rise} by {sentences.money(abs(end - start), review.currency)}, most of all {cause}"
+    moved = f"The forecast of {month} {rise} by {sentences.money(abs(end - start), review.currency)}; most of it: {cause}"
     return charts.bridge(
         frame,
         currency=review.currency,

@@ -128,7 +128,13 @@ def _draw_fan(width, past, ahead, budgets, at) -> theme.Canvas:
             canvas.line([x(i) - step * 0.42, x(i) + step * 0.42], [y(budgets[m])] * 2, "adds", 2)
     if past:
         canvas.dot(*line[-1], "ink", 6)
-        canvas.text(line[-1][0], line[-1][1] - 14, number(past[-1][1], at), align="center", bold=not ahead)
+        canvas.text(
+            line[-1][0] + (4 if phone else 0),
+            line[-1][1] - 14,
+            number(past[-1][1], at),
+            align="right" if phone else "center",
+            bold=not ahead,
+        )
     if ahead:
         last = len(months) - 1
         canvas.text(
