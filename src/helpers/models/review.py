@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from helpers.models.schedules import Plan
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+WINDOW, STALE = timedelta(days=400), timedelta(days=31)
 
 
 @dataclass(frozen=True)
@@ -90,12 +94,14 @@ def review(
     keep : str
         Names or ids that must never be switched off, separated by ``;``.
     zone : str
-        Time zone of all machines; empty: that of each one's region.
+        Time zone of all machines; empty: what a machine's tag ``timezone`` says, else that of its region.
     """
     kept = [k.strip() for k in keep.split(";") if k.strip()]
     if usage is not None and until is not None:
-        usage = usage.filter(usage.start < until)
+        usage = usage.filter(usage.start < until, usage.start >= until - WINDOW)
     statistics = None if usage is None else rightsizing.statistics(usage)
+    if statistics is not None and until is not None:  # a machine that was measured once and no longer is not known now
+        statistics = statistics[[m.to_pydatetime() >= until - STALE for m in statistics["last"]]]
     if statistics is not None and not len(statistics):
         usage = statistics = None
     fleet, _, _ = rightsizing.machines(lines, instances)
@@ -105,7 +111,7 @@ def review(
             name=m.line["name"],
             tags=m.line["tags"],
         )
-        | ({"zone": zone} if zone else {})
+        | ({"zone": zone or _own_zone(m.line["tags"])} if zone or _own_zone(m.line["tags"]) else {})
         for m in fleet
     }
     plans = {} if usage is None else schedules.learn(usage, places, calendar=calendar)
@@ -118,6 +124,16 @@ def review(
     return Review(
         found, plans, statistics, _used(measured), currency, len(fleet), _days(uses), uses
     )
+
+
+def _own_zone(tags: Mapping[str, Any] | None) -> str:
+    """A time zone that the machine's own tag names; empty where it names none that exists."""
+    from zoneinfo import available_timezones
+
+    for key, value in (tags or {}).items():
+        if re.sub(r"[\s_.-]+", "", key).casefold() in ("timezone", "tz") and value in available_timezones():
+            return str(value)
+    return ""
 
 
 def _used(measured: Iterable[tuple[Any, Mapping[str, Any]]]) -> pd.DataFrame:
