@@ -42,7 +42,7 @@ def saving(charges: Table, findings: Any, kinds: Sequence[str] = (), variant: st
     """Possible saving of the month's findings of some kinds [currency]; all of them where none is named."""
 
     def value(s: Sums) -> Decimal:
-        found = _saving(findings, s[CURRENCY], kinds)
+        found = _saving(findings, s[CURRENCY], kinds) if s["charges"] else None
         return NAN if found is None else found
 
     return Measure("possible-saving", {"charges": charges.count()}, value, "currency", charges, variant)
@@ -172,13 +172,16 @@ def leavers(charges: Table, leavers: Any) -> Measure:
     """Effective cost of resources whose owner tag names somebody who left [currency]; see `accountability.gone`."""
 
     def value(s: Sums) -> Decimal:
-        return NAN if leavers.attrs.get("currency") != s[CURRENCY] else add(leavers["cost"])
+        here = s["charges"] and leavers.attrs.get("currency") == s[CURRENCY]
+        return add(leavers["cost"]) if here else NAN
 
     return Measure("cost-of-leavers", {"charges": charges.count()}, value, "currency", charges)
 
 
 def _promised(charges: Table, actions: Any, judgement: str, id: str) -> Measure:
     def value(s: Sums) -> Decimal:
+        if not s["charges"]:
+            return NAN
         mine = actions[(actions["currency"] == s[CURRENCY]) & (actions["judgement"] == judgement)]
         return add(mine["promised"])
 

@@ -448,7 +448,7 @@ def _judge(found, one, use, smaller, short, plan, season, prices, arm, policy) -
         advice = Advice(
             "idle machine", **said, candidate="none", saving=cents(saved), blocked=cents(blocked), basis="removed",
             confidence="high" if days >= policy.sure_days and not missing else "medium",
-            why=f"Processor at most {use['cpu_highest']:.0f} % in any hour, {use['cpu_peak']:.0f} % in any moment, "
+            why=f"Processor at most {use['cpu_highest']:.1f} % in any hour, {use['cpu_peak']:.1f} % at any moment, "
             f"over {days:.0f} days{_memory_words(use)}.",
             limits=_limits(missing, blocked, use), effort=EFFORT["idle machine"],
         )  # fmt: skip

@@ -16,6 +16,47 @@ DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LEVELS = ("paper", "takes-soft", "adds-soft", "adds")
 
 
+def kinds(found: Any, *, currency: str = "", title: str | None = None) -> Chart:
+    """Saving by kind of advice, the largest first, with how many resources it takes.
+
+    Parameters
+    ----------
+    found : DataFrame
+        kind, amount [currency], resources [1]; form of ``helpers.models.advice.by_kind``.
+    """
+    rows = [(plain(r["kind"]), r["amount"], int(r["resources"])) for r in found.to_dict("records")]
+    if not rows:
+        return _none("No advice that counts", "Saving by kind")
+    at = sentences.places([a for _, a, _ in rows])
+    footed = [number(v, at) for v in foot([a for _, a, _ in rows], at)]
+    counted = [f"{n:,} resource{'s'[: n > 1]}" for _, _, n in rows]
+    table = tuple((k, v, c) for (k, _, _), v, c in zip(rows, footed, counted, strict=True))
+    return Chart(
+        title or f"{sentences.capital(rows[0][0])} saves most",
+        f"Possible saving a month by kind, after commitments, {currency}",
+        "; ".join(f"{k} {v} {currency} ({c})" for k, v, c in table) + ".",
+        lambda width: _draw_kinds(width, table, [float(a) for _, a, _ in rows]),
+        ("Kind", f"Saving, {currency}", "Resources"),
+        table,
+    )
+
+
+def _draw_kinds(width, table, amounts) -> theme.Canvas:
+    row = 26.0
+    canvas = theme.Canvas(width, row * len(table) + 4)
+    left = max(theme.width_of(t[0]) for t in table) + 12
+    side = max(theme.width_of(t[2]) for t in table)
+    room = width - left - side - max(theme.width_of(t[1], bold=True) for t in table) - 26
+    most = max(amounts) or 1
+    for i, ((name, amount, counted), value) in enumerate(zip(table, amounts, strict=True)):
+        y = 2 + row * i + row / 2
+        canvas.text(left - 10, y, name, align="right")
+        canvas.bar(left, y - 8, max(value / most * room, 1), 16, "subject" if i == 0 else "context")
+        canvas.text(left + value / most * room + 6, y, amount, bold=i == 0)
+        canvas.text(width, y, counted, align="right", color="quiet")
+    return canvas
+
+
 def week(plan: Any, *, title: str | None = None) -> Chart:
     """Hours of the week by how often they were used, and what the proposed plan keeps on.
 
@@ -116,7 +157,7 @@ def _draw_risk(width, shown, labels) -> theme.Canvas:
     values = max(theme.width_of(t) for t in labels) + 24
     most = max(float(a.saving) for a in shown) or 1
     scale = (right - left - values) / most
-    edge = 14.0
+    edge = 22.0
     wide = track - 2 * edge
 
     def x(use: float) -> float:
@@ -127,7 +168,7 @@ def _draw_risk(width, shown, labels) -> theme.Canvas:
         canvas.line([x(mark), x(mark)], [top - 4, top + row * len(shown)], "rule")
     for i, a in enumerate(shown):
         y = top + row * i + row / 2
-        canvas.text(left - 10, y, theme.fitted(names[i], left - 12), align="right")
+        canvas.text(left - 10, y, theme.fitted(names[i], left - 10), align="right")
         canvas.bar(left, y - 9, max(float(a.saving) * scale, 1), 18, "takes")
         canvas.text(left + float(a.saving) * scale + 6, y, labels[i], color="quiet")
         canvas.line([x(a.p999), x(a.peak)], [y, y], "context", 2)
@@ -173,7 +214,7 @@ def _draw_owners(width, table, shares) -> theme.Canvas:
     for i, ((name, _, _), share) in enumerate(zip(table, shares, strict=True)):
         y = 2 + row * i + row / 2
         odd = name == "no rule"
-        canvas.text(left - 10, y, theme.fitted(name, left - 12), align="right")
+        canvas.text(left - 10, y, theme.fitted(name, left - 10), align="right")
         canvas.bar(left, y - 9, max(share, 0) / most * (width - left - right), 18, "adds" if odd else "context")
         canvas.text(left + max(share, 0) / most * (width - left - right) + 6, y, said[i], bold=odd)
     return canvas

@@ -50,6 +50,26 @@ def plural(kind: str) -> str:
     return known.get(kind, kind)
 
 
+def of_list(found: Any, shown: int, currency: str) -> str:
+    """Title of the list of advice: what its largest lines are of the whole.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as N
+    >>> of_list(N(advice=[N(saving=Decimal(3)), N(saving=Decimal(1))], saving=Decimal(4)), 1, "USD")
+    'The largest of 2 pieces of advice saves 3.00 USD, 75 % of all'
+    """
+    if not found.advice:
+        return "No advice that counts"
+    part = sum((a.saving for a in found.advice[:shown]), Decimal(0))
+    if shown >= len(found.advice):
+        return f"{capital(count(len(found.advice)))} piece{'s'[: len(found.advice) > 1]} of advice: {money(part, currency)} a month"
+    which = "The largest" if shown == 1 else f"The {count(shown)} largest"
+    verb = "saves" if shown == 1 else "save"
+    share = percent(ratio(part, found.saving), 0) if found.saving else "—"
+    return f"{which} of {len(found.advice):,} pieces of advice {verb} {money(part, currency)}, {share} of all"
+
+
 def of_kinds(found: Any, currency: str) -> str:
     """Title of the picture by kind.
 

@@ -29,7 +29,7 @@ def advice(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
     if rest:
         rows.append([f"{len(rest):,} others", "", footed[-1], "", "all of them in tables.xlsx"])
     rows.append(["Total", "", number(found.saving, at), "", ""])
-    title = sentences_engineering.of_advice(found, currency=currency)
+    title = sentences_engineering.of_list(found, len(shown), currency)
     return _table(title, sentences_engineering.of_measured(review), head, rows, (0, 1, 3, 4), total=True)
 
 
@@ -77,7 +77,7 @@ def next_rules(owners: Any, *, currency: str = "") -> Shown:
     return _table(title, f"The rules that would add most, one after another, {currency}", ["Rule", currency or "Amount", "Share"], rows, (0,))
 
 
-def ownership(tagging: Any, leavers: Any, owners: Any, *, currency: str = "", top: int = 6) -> Shown:
+def ownership(tagging: Any, leavers: Any, owners: Any, *, currency: str = "", top: int = 4) -> Shown:
     """Resources that no tag gives an owner, keys spelt otherwise, owners who left, and names that collide."""
     rows: list[list[str]] = []
     parts = []
@@ -94,15 +94,15 @@ def ownership(tagging: Any, leavers: Any, owners: Any, *, currency: str = "", to
     if gone:
         parts.append(f"{sentences.count(len(gone))} whose owner left")
     clash = owners.collisions().to_dict("records")
-    rows += [[plain(r["first"], 60), plain(f"also {r['second']}", 70), "the first decides", number(r["amount"], 0)] for r in clash[:3]]
+    rows += [[plain(r["first"], 60), plain(f"also {r['second']}", 70), "the first decides", number(r["amount"], 0)] for r in clash[:2]]
     shared = owners.shared().to_dict("records")
-    rows += [[plain(r["service"]), f"shared, {plain(r['shared'])}", "all", number(r["amount"], 0)] for r in shared[:3]]
+    rows += [[plain(r["service"]), f"shared, {plain(r['shared'])}", "all", number(r["amount"], 0)] for r in shared[:2]]
     title = f"Resources: {sentences.listed(parts)}" if parts else "Every resource has an owner by its tag"
     subtitle = f"The dearest of each; rules that collide and shared cost are named, nothing is merged, {currency}"
     return _table(title, subtitle, ["Resource or rule", "What is wrong", "Whose by the rules", currency or "Cost"], rows, (0, 1, 2))
 
 
-def design(designs: Any, speed: Any, *, currency: str = "", top: int = 6) -> Shown:
+def design(designs: Any, speed: Any, *, currency: str = "", top: int = 8) -> Shown:
     """Designs beside each other, and what speed costs."""
     first = _table(
         sentences_engineering.of_designs(designs, currency),
