@@ -55,6 +55,8 @@ class Policy:
         Use of the candidate's memory in its fullest hour [%].
     network : float
         Traffic of a smaller machine in its busiest hour [Mbit/s for each vCPU of the candidate].
+    step, sure_step : float
+        Smallest part of today's processors that is advised at once, before and from `sure_days` on [1]: one size, then two.
     least_share : float
         Saving below this share of the cost is left alone [1].
     season_days : int
@@ -70,6 +72,8 @@ class Policy:
     processor: float = 70.0
     memory: float = 85.0
     network: float = 300.0
+    step: float = 0.5
+    sure_step: float = 0.25
     least_share: float = 0.02
     season_days: int = 120
 
@@ -145,6 +149,7 @@ def _summed(usage: Any) -> list[dict[str, Any]]:
         "odd": (~full.good).sum(),
         "over": full.high.sum(),
         "rows": full.count(where=full.metric == "cpu"),
+        "starts": full.start.nunique(where=full.metric == "cpu"),
         "network": (full.maximum * full.samples).max(where=full.metric.isin(NETWORK) & full.good),
         "network_hours": full.count(where=full.metric.isin(NETWORK) & full.good),
     }
@@ -161,7 +166,7 @@ def _summed(usage: Any) -> list[dict[str, Any]]:
     rows = full.aggregate(by="resource_id", **sums).to_pyarrow().to_pylist()
     for row in rows:
         span = round((row["last"] - row["first"]).total_seconds() / 3600) + 1
-        row["twice"] = max(0, row.pop("rows") - span)
+        row["twice"] = row.pop("rows") - row.pop("starts")
         row["gaps"] = max(0, span - row["cpu_hours"])
         row["odd"], row["over"] = row["odd"] or 0, row["over"] or 0
         if row["network"] is not None:  # bytes of a sample, samples an hour
@@ -399,6 +404,8 @@ def _smaller(one: Machine, use: Mapping[str, Any], prices: Prices, policy: Polic
         if not same or kind["vcpu"] >= now["vcpu"]:
             continue
         factor = kind["vcpu"] / now["vcpu"]
+        if factor < (policy.sure_step if use["cpu_hours"] >= policy.sure_days * 24 else policy.step):
+            continue
         memory = float(kind["memory_gib"] / now["memory_gib"]) if kind["memory_gib"] and now["memory_gib"] else factor
         if use["cpu_p999"] / factor > policy.processor:
             continue

@@ -225,7 +225,7 @@ def _gap(wall: datetime, zone: ZoneInfo, small: timedelta | None, large: timedel
             low = middle
         else:
             high = middle
-    return (high + timedelta(milliseconds=500)).replace(microsecond=0)
+    return high.replace(second=0, microsecond=0)  # clocks jump on whole minutes
 
 
 def _zone(name: str) -> ZoneInfo:
