@@ -72,24 +72,60 @@ def real() -> dict:
         second = [h for h in hours if middle <= h[0] < middle + timedelta(days=7)]
         usage = table([(name, "cpu", "%", *h) for h in first])
         numbers = rightsizing.statistics(usage)
-        line = {c: None for c in ("account", "account_id", "category", "subcategory", "meter", "description", "department", "owner", "tier", "cores", "legacy", "spot", "covered", "covered_contracted", "spot_quantity")}
+        line = {
+            c: None
+            for c in (
+                "account",
+                "account_id",
+                "category",
+                "subcategory",
+                "meter",
+                "description",
+                "department",
+                "owner",
+                "tier",
+                "cores",
+                "legacy",
+                "spot",
+                "covered",
+                "covered_contracted",
+                "spot_quantity",
+            )
+        }
         line |= {"provider": "AWS", "region": "us-east-1", "service": "EC2", "resource_id": name, "details": '{"InstanceType": "m6i.4xlarge"}', "sku": "x", "unit": "Hours", "name": name, "type": "instance", "tags": {}, "quantity": Decimal(720), "on_demand_quantity": Decimal(720), "effective": Decimal(552), "contracted": Decimal(552), "on_demand": Decimal(552), "on_demand_contracted": Decimal(552)}  # fmt: skip
         import pandas as pd
 
         policy = rightsizing.Policy(least_days=7)
-        out = rightsizing.recommend(pd.DataFrame([line], dtype=object), numbers, instances(), usage=usage, policy=policy)
-        advice = next((a for a in [*out.advice, *out.possible] if a.kind in ("oversized machine", "idle machine")), None)
+        out = rightsizing.recommend(
+            pd.DataFrame([line], dtype=object), numbers, instances(), usage=usage, policy=policy
+        )
+        advice = next(
+            (a for a in [*out.advice, *out.possible] if a.kind in ("oversized machine", "idle machine")), None
+        )
         vcpu = instances().set_index("type")["vcpu"]
-        ours = 1.0 if advice is None else 0.0 if advice.candidate == "none" else float(vcpu[advice.candidate]) / 16
+        ours = (
+            1.0
+            if advice is None
+            else 0.0
+            if advice.candidate == "none"
+            else float(vcpu[advice.candidate]) / 16
+        )
         maxima = sorted(h[2] for h in first)
         usual = 0.5 if maxima[-1] < 40 else 1.0
         p995 = maxima[min(len(maxima) - 1, int(0.995 * len(maxima)))]
         published = min((f for f in (0.125, 0.25, 0.5) if p995 / f <= 70), default=1.0)
-        plan = schedules.learn(usage, {name: {"name": name, "zone": "UTC", "tags": {}}}, habits=schedules.Habits(least_weeks=1))
+        plan = schedules.learn(
+            usage, {name: {"name": name, "zone": "UTC", "tags": {}}}, habits=schedules.Habits(least_weeks=1)
+        )
         row = {"series": name, "first week max": maxima[-1], "second week max": max(h[2] for h in second)}
         for rule, factor in (("ours", ours), ("max below 40 %", usual), ("p99.5 with 30 % room", published)):
             short = sum(h[2] > 100 * factor for h in second) if factor else sum(h[2] > 5 for h in second)
-            row[rule] = {"size": factor, "short hours": short, "of": len(second), "short share": round(short / len(second), 4)}
+            row[rule] = {
+                "size": factor,
+                "short hours": short,
+                "of": len(second),
+                "short share": round(short / len(second), 4),
+            }
         row["schedule"] = plan[name].words if name in plan else "none: never quiet by habit"
         found.append(row)
     rules = ("ours", "max below 40 %", "p99.5 with 30 % room")
@@ -98,7 +134,9 @@ def real() -> dict:
         "summary": {
             r: {
                 "saved share of capacity": round(1 - sum(f[r]["size"] for f in found) / len(found), 4),
-                "short share of hours": round(sum(f[r]["short hours"] for f in found) / sum(f[r]["of"] for f in found), 4),
+                "short share of hours": round(
+                    sum(f[r]["short hours"] for f in found) / sum(f[r]["of"] for f in found), 4
+                ),
             }
             for r in rules
         },
@@ -113,9 +151,19 @@ def table(rows):
     con = ibis.duckdb.connect()
     con.raw_sql("SET TimeZone = 'UTC'")
     names = ("resource_id", "metric", "unit", "start", "average", "maximum", "samples")
-    types = (pa.string(), pa.string(), pa.string(), pa.timestamp("us", "UTC"), pa.float64(), pa.float64(), pa.int64())
+    types = (
+        pa.string(),
+        pa.string(),
+        pa.string(),
+        pa.timestamp("us", "UTC"),
+        pa.float64(),
+        pa.float64(),
+        pa.int64(),
+    )
     columns = list(zip(*rows, strict=True))
-    return con.create_table("usage", pa.table([pa.array(c, t) for c, t in zip(columns, types, strict=True)], names=list(names)))
+    return con.create_table(
+        "usage", pa.table([pa.array(c, t) for c, t in zip(columns, types, strict=True)], names=list(names))
+    )
 
 
 def company(seeds=SEEDS) -> dict:
@@ -133,7 +181,9 @@ def made(seed: int, folder: Path) -> Path:
     """A company of a seed in a store, its truth beside it."""
 
     def finops(*words) -> None:
-        subprocess.run([sys.executable, "-m", "helpers", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "helpers", *map(str, words)], check=True, stdout=subprocess.DEVNULL
+        )
 
     sample, store = folder / "sample", folder / "store"
     finops("sample", "--to", sample, "--seed", seed, "--truth", folder / "truth")
@@ -146,7 +196,9 @@ def made(seed: int, folder: Path) -> Path:
 
 def judged(store: Path, truth: Path) -> dict:
     """What a store's advice finds of its truth."""
-    planted = [r for f in sorted(truth.glob("*.json")) if f.stem != "index" for r in json.loads(f.read_text("utf-8"))]
+    planted = [
+        r for f in sorted(truth.glob("*.json")) if f.stem != "index" for r in json.loads(f.read_text("utf-8"))
+    ]
     advice, held = [], set()
     for currency in ("USD", "EUR"):
         month = reviewed(store, "2026-09", currency)
@@ -165,7 +217,9 @@ def judged(store: Path, truth: Path) -> dict:
         got = min(value, sum((a.saving for a in mine), Decimal(0)))
         wanted, found_value = wanted + value, found_value + got
         seen += bool(mine)
-        kind = kinds.setdefault(r["kind"], {"planted": 0, "found": 0, "value": Decimal(0), "found value": Decimal(0)})
+        kind = kinds.setdefault(
+            r["kind"], {"planted": 0, "found": 0, "value": Decimal(0), "found value": Decimal(0)}
+        )
         kind["planted"] += 1
         kind["found"] += bool(mine)
         kind["value"] += value
@@ -173,7 +227,11 @@ def judged(store: Path, truth: Path) -> dict:
         if not mine:
             missed.append(r["id"])
     other = {r["scope"].get("ResourceId") for r in planted if r["kind"] != "decoy"}
-    decoys = {r["scope"].get("ResourceId"): r["id"] for r in planted if r["kind"] == "decoy" and "ResourceId" in r["scope"]}
+    decoys = {
+        r["scope"].get("ResourceId"): r["id"]
+        for r in planted
+        if r["kind"] == "decoy" and "ResourceId" in r["scope"]
+    }
     claimed = sum((a.saving for a in advice), Decimal(0))
     on_decoys = [a for a in advice if a.resource_id in decoys]
     unplanted = [a for a in advice if a.resource_id not in other and a.resource_id not in decoys]
@@ -198,7 +256,9 @@ def reviewed(store: Path, month: str, currency: str):
     from helpers.catalog import engineering
     from helpers.runs import begin
 
-    return engineering.review(begin("engineering_rightsizing", data=str(store), month=month, currency=currency))
+    return engineering.review(
+        begin("engineering_rightsizing", data=str(store), month=month, currency=currency)
+    )
 
 
 def replayed(store: Path) -> dict:
@@ -242,7 +302,10 @@ def scale() -> dict:
         file = Path(scratch) / "usage.parquet"
         write(file)
         done = subprocess.run(
-            [sys.executable, str(Path(__file__)), "at-scale", str(file)], check=True, capture_output=True, text=True
+            [sys.executable, str(Path(__file__)), "at-scale", str(file)],
+            check=True,
+            capture_output=True,
+            text=True,
         )
         return json.loads(done.stdout.strip().splitlines()[-1]) | {"parquet bytes": file.stat().st_size}
 

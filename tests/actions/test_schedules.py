@@ -20,13 +20,17 @@ OFFICE = Week.parse("mon-fri 07:45-19:00", "America/New_York", skip=[date(2026, 
 SPLIT = Week.parse("mon-thu 08:00-12:00; mon-thu 13:00-18:00; sat 10:00-14:00", "Europe/Berlin")
 
 
-def given(resource="arn:aws:ec2:us-east-1:1:instance/i-0abc", week=OFFICE, provider="AWS", region="us-east-1"):
+def given(
+    resource="arn:aws:ec2:us-east-1:1:instance/i-0abc", week=OFFICE, provider="AWS", region="us-east-1"
+):
     advice = SimpleNamespace(kind="schedule", resource_id=resource, provider=provider, region=region)
     return advice, SimpleNamespace(name="dev", week=week)
 
 
 def files(*pairs):
-    return schedules.files({a.resource_id: p for a, p in pairs}, [a for a, _ in pairs], today=date(2026, 10, 5))
+    return schedules.files(
+        {a.resource_id: p for a, p in pairs}, [a for a, _ in pairs], today=date(2026, 10, 5)
+    )
 
 
 def test_without_a_plan_there_is_no_file():
@@ -35,7 +39,15 @@ def test_without_a_plan_there_is_no_file():
     assert schedules.files({"x": given()[1]}, [only], today=date(2026, 10, 5)) == {}
 
 
-@pytest.mark.parametrize("week", [OFFICE, SPLIT, Week.parse("mon-fri 07:00-24:00", "UTC"), Week.parse("sun 22:00-24:00; mon 00:00-06:00", "UTC")])
+@pytest.mark.parametrize(
+    "week",
+    [
+        OFFICE,
+        SPLIT,
+        Week.parse("mon-fri 07:00-24:00", "UTC"),
+        Week.parse("sun 22:00-24:00; mon 00:00-06:00", "UTC"),
+    ],
+)
 def test_custodian_takes_the_policies_by_its_own_schema(week):
     from c7n.resources import load_resources
     from c7n.schema import validate
@@ -49,7 +61,10 @@ def test_custodian_takes_the_policies_by_its_own_schema(week):
 
 def test_custodian_hours_never_shorten_what_is_on():
     assert schedules.custodian_hours(OFFICE) == "off=[(M-F,19)];on=[(M-F,7)]"
-    assert schedules.custodian_hours(Week.parse("mon,wed 08:00-18:15", "UTC")) == "off=[(M,19),(W,19)];on=[(M,8),(W,8)]"
+    assert (
+        schedules.custodian_hours(Week.parse("mon,wed 08:00-18:15", "UTC"))
+        == "off=[(M,19),(W,19)];on=[(M,8),(W,8)]"
+    )
     assert schedules.custodian_hours(Week.parse("fri 08:00-24:00", "UTC")) == "off=[(S,0)];on=[(F,8)]"
     assert schedules.custodian_hours(Week.parse("mon-tue 00:00-24:00", "UTC")) == "off=[(W,0)];on=[(M,0)]"
 
@@ -63,33 +78,50 @@ def test_custodian_runs_dry_against_a_simulated_account(tmp_path, monkeypatch):
     from c7n.resources import load_resources
     from moto import mock_aws
 
-    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}.items():
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
         monkeypatch.setenv(name, value)
     load_resources(("aws.ec2",))
     with mock_aws():
         ec2 = boto3.client("ec2", region_name="us-east-1")
         image = ec2.describe_images()["Images"][0]["ImageId"]
-        mine, other = (i["InstanceId"] for i in ec2.run_instances(ImageId=image, MinCount=2, MaxCount=2)["Instances"])
+        mine, other = (
+            i["InstanceId"] for i in ec2.run_instances(ImageId=image, MinCount=2, MaxCount=2)["Instances"]
+        )
         text = files(given(f"arn:aws:ec2:us-east-1:1:instance/{mine}"))["custodian.yml"]
         tag, stop, start = yaml.safe_load(text)["policies"]
-        ec2.create_tags(Resources=[mine], Tags=[{"Key": tag["actions"][0]["key"], "Value": tag["actions"][0]["value"]}])
-        options = Config.empty(dryrun=True, output_dir=str(tmp_path), region="us-east-1", account_id="123456789012")
+        ec2.create_tags(
+            Resources=[mine], Tags=[{"Key": tag["actions"][0]["key"], "Value": tag["actions"][0]["value"]}]
+        )
+        options = Config.empty(
+            dryrun=True, output_dir=str(tmp_path), region="us-east-1", account_id="123456789012"
+        )
 
         def found(policy, local):
             now = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("America/New_York"))
+
             class Fixed(datetime):
                 @classmethod
                 def now(cls, tz=None):
                     return now.astimezone(tz) if tz else now
 
-            monkeypatch.setattr(clock, "datetime", SimpleNamespace(datetime=Fixed, timedelta=timedelta, date=date))
+            monkeypatch.setattr(
+                clock, "datetime", SimpleNamespace(datetime=Fixed, timedelta=timedelta, date=date)
+            )
             loaded = PolicyLoader(options).load_data({"policies": [policy]}, "memory").policies[0]
             return {r["InstanceId"] for r in loaded.run() or []}
 
         assert found(stop, "2026-10-05T19:30") == {mine}
         assert found(stop, "2026-10-05T12:30") == set()
         assert found(stop, "2026-10-10T19:30") == set()  # Saturday
-        states = {i["InstanceId"]: i["State"]["Name"] for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]}
+        states = {
+            i["InstanceId"]: i["State"]["Name"]
+            for r in ec2.describe_instances()["Reservations"]
+            for i in r["Instances"]
+        }
         assert states == {mine: "running", other: "running"}
         ec2.stop_instances(InstanceIds=[mine])
         assert found(start, "2026-10-06T07:10") == {mine}
@@ -104,8 +136,15 @@ def test_instance_scheduler_has_a_period_for_each_stretch():
     assert one["Properties"]["Enforced"] == "False"  # a manual start stays until the next event
     periods = one["Properties"]["Periods"]
     assert len(periods) == 9
-    assert periods[0] == {"Description": "mon 08:00", "BeginTime": "08:00", "EndTime": "12:00", "WeekDays": "Mon"}
-    all_day = yaml.safe_load(files(given(week=Week.parse("sat 00:00-24:00", "UTC")))["instance-scheduler.yml"])
+    assert periods[0] == {
+        "Description": "mon 08:00",
+        "BeginTime": "08:00",
+        "EndTime": "12:00",
+        "WeekDays": "Mon",
+    }
+    all_day = yaml.safe_load(
+        files(given(week=Week.parse("sat 00:00-24:00", "UTC")))["instance-scheduler.yml"]
+    )
     assert next(iter(all_day["Resources"].values()))["Properties"]["Periods"][0]["EndTime"] == "23:59"
 
 

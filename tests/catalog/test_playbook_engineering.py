@@ -34,8 +34,17 @@ def decided(make, charge, good: bool):
         )
         for h in ran
     ]  # fmt: skip
-    rows.append(charge(cost=200, ResourceId="db", x_KitTagPolicyMet=good, x_KitDepartment="Shop" if good else None))
-    plan = {"resource_id": "vm", "zone": "UTC", "week": "mon-fri 08:00-18:00", "mode": None, "valid_from": date(2026, 9, 7), "valid_to": None}
+    rows.append(
+        charge(cost=200, ResourceId="db", x_KitTagPolicyMet=good, x_KitDepartment="Shop" if good else None)
+    )
+    plan = {
+        "resource_id": "vm",
+        "zone": "UTC",
+        "week": "mon-fri 08:00-18:00",
+        "mode": None,
+        "valid_from": date(2026, 9, 7),
+        "valid_to": None,
+    }
     leavers = pd.DataFrame([] if good else [{"cost": D(40)}], columns=["cost"], dtype=object)
     leavers.attrs["currency"] = "USD"
     promises = [] if good else [("no effect", D(70)), ("nobody's", D(30)), ("kept", D(5))]
@@ -82,7 +91,9 @@ def test_actions_are_worth_what_was_found(bad):
 
 
 def test_what_is_not_known_stays_silent(make, charge_):
-    kpis = catalog.compute(make([charge_(cost=5)]), ID, "2026-09", as_of=date(2026, 10, 5), currency="USD", history=1)
+    kpis = catalog.compute(
+        make([charge_(cost=5)]), ID, "2026-09", as_of=date(2026, 10, 5), currency="USD", history=1
+    )
     known = {k.key for k in kpis if k.value is not None}
     assert "possible-saving" not in known
     assert all(k.reason for k in kpis if k.value is None)

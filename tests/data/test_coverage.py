@@ -19,7 +19,9 @@ RULES = ["match_on", "match_value", "owner", "department", "shared", "valid_from
 
 
 def rules(*rows):
-    return pd.DataFrame([dict(zip(RULES, (*r, *[None] * 7)[:7], strict=True)) for r in rows], columns=RULES, dtype=object)
+    return pd.DataFrame(
+        [dict(zip(RULES, (*r, *[None] * 7)[:7], strict=True)) for r in rows], columns=RULES, dtype=object
+    )
 
 
 def groups(rows, table, **more):
@@ -34,9 +36,19 @@ def shown(frame, *columns):
 
 
 def test_cost_by_the_rule_that_decides_first_adds_up():
-    rows = [{"Tags": {"team": "A"}}, {"Tags": {"Team": "A"}}, {"Tags": {"x": "1"}, "SubAccountName": "Web"}, {"Tags": None, "SubAccountName": "Lab"}, {"ChargeCategory": "Tax"}]
+    rows = [
+        {"Tags": {"team": "A"}},
+        {"Tags": {"Team": "A"}},
+        {"Tags": {"x": "1"}, "SubAccountName": "Web"},
+        {"Tags": None, "SubAccountName": "Lab"},
+        {"ChargeCategory": "Tax"},
+    ]
     found = groups(rows, rules(("tag:team|Team", "A", "ann"), ("SubAccountName", "Web", "ben")))
-    assert shown(found.coverage(), "rule", "amount", "share") == [("tag team", D(20), D("0.5")), ("account", D(10), D("0.25")), ("no rule", D(10), D("0.25"))]
+    assert shown(found.coverage(), "rule", "amount", "share") == [
+        ("tag team", D(20), D("0.5")),
+        ("account", D(10), D("0.25")),
+        ("no rule", D(10), D("0.25")),
+    ]
     assert found.whole == 40
 
 
@@ -50,26 +62,56 @@ def test_the_next_rule_is_chosen_by_cost_each_after_the_other():
     wide = groups(rows, None).next_rules(1)
     assert shown(wide, "match_on", "amount") == [("ServiceName", D(60))]
     narrow = groups([r | {"ServiceName": f"s{n}"} for n, r in enumerate(rows)], None).next_rules(2)
-    assert shown(narrow, "match_on", "match_value", "amount") == [("tag:app", "x", D(55)), ("SubAccountName", "Lab", D(5))]
+    assert shown(narrow, "match_on", "match_value", "amount") == [
+        ("tag:app", "x", D(55)),
+        ("SubAccountName", "Lab", D(5)),
+    ]
 
 
 def test_dated_rules_hold_on_their_days():
     rows = [
-        {"Tags": {"team": "A"}, "ChargePeriodStart": datetime(2026, 9, day, tzinfo=UTC), "x_KitPeriod": "2026-09"} for day in (1, 20)
+        {
+            "Tags": {"team": "A"},
+            "ChargePeriodStart": datetime(2026, 9, day, tzinfo=UTC),
+            "x_KitPeriod": "2026-09",
+        }
+        for day in (1, 20)
     ]
     table = rules(("tag:team", "A", "ann", None, None, date(2026, 9, 10), None))
-    assert shown(groups(rows, table).coverage(), "rule", "amount") == [("tag team", D(10)), ("no rule", D(10))]
+    assert shown(groups(rows, table).coverage(), "rule", "amount") == [
+        ("tag team", D(10)),
+        ("no rule", D(10)),
+    ]
 
 
 def test_tags_of_another_scheme_stand_in_without_touching_anything():
-    mapping = pd.DataFrame([{"key": "squad", "value": "docs", "to_key": "team", "to_value": "A", "valid_from": None, "valid_to": None}], dtype=object)
-    found = groups([{"Tags": {"squad": "docs"}}, {"Tags": {"squad": "other"}}], rules(("tag:team", "A", "ann")), mapping=mapping)
+    mapping = pd.DataFrame(
+        [
+            {
+                "key": "squad",
+                "value": "docs",
+                "to_key": "team",
+                "to_value": "A",
+                "valid_from": None,
+                "valid_to": None,
+            }
+        ],
+        dtype=object,
+    )
+    found = groups(
+        [{"Tags": {"squad": "docs"}}, {"Tags": {"squad": "other"}}],
+        rules(("tag:team", "A", "ann")),
+        mapping=mapping,
+    )
     assert found.virtual() == 10
     assert shown(found.coverage(), "rule", "amount") == [("no rule", D(20))]
 
 
 def test_collisions_are_named_and_the_first_decides():
-    rows = [{"Tags": {"team": "A"}, "SubAccountName": "Web"}, {"Tags": {"team": "A", "Team": "B"}, "SubAccountName": "Lab", "EffectiveCost": D(3)}]
+    rows = [
+        {"Tags": {"team": "A"}, "SubAccountName": "Web"},
+        {"Tags": {"team": "A", "Team": "B"}, "SubAccountName": "Lab", "EffectiveCost": D(3)},
+    ]
     found = groups(rows, rules(("tag:team", "A", "ann"), ("SubAccountName", "Web", "ben"))).collisions()
     assert shown(found, "what", "first", "second", "amount") == [
         ("rules", "tag team A: ann", "account Web: ben", D(10)), ("spellings", "'team': A", "'Team': B", D(3)),
@@ -79,14 +121,41 @@ def test_collisions_are_named_and_the_first_decides():
 def test_untagged_and_misspelt_resources():
     lines = pd.DataFrame(
         [
-            {"resource_id": "a", "name": "a", "tags": {"team": "A"}, "department": "A", "account": "w", "account_id": "1", "effective": D(1)},
-            {"resource_id": "b", "name": "b", "tags": {" team": "A"}, "department": "A", "account": "w", "account_id": "1", "effective": D(2)},
-            {"resource_id": "c", "name": "c", "tags": {"env": "x", "team": " "}, "department": None, "account": None, "account_id": "1", "effective": D(3)},
+            {
+                "resource_id": "a",
+                "name": "a",
+                "tags": {"team": "A"},
+                "department": "A",
+                "account": "w",
+                "account_id": "1",
+                "effective": D(1),
+            },
+            {
+                "resource_id": "b",
+                "name": "b",
+                "tags": {" team": "A"},
+                "department": "A",
+                "account": "w",
+                "account_id": "1",
+                "effective": D(2),
+            },
+            {
+                "resource_id": "c",
+                "name": "c",
+                "tags": {"env": "x", "team": " "},
+                "department": None,
+                "account": None,
+                "account_id": "1",
+                "effective": D(3),
+            },
         ],
         dtype=object,
     )
     found = coverage.untagged(lines, rules(("tag:team|Team| team", "A", "ann")))
-    assert shown(found, "problem", "name", "department") == [("no owner by tag", "c", "nobody"), ("key spelt ' team'", "b", "A")]
+    assert shown(found, "problem", "name", "department") == [
+        ("no owner by tag", "c", "nobody"),
+        ("key spelt ' team'", "b", "A"),
+    ]
     assert coverage.untagged(lines, None).empty
 
 
@@ -110,7 +179,12 @@ def test_every_machine_type_is_sourced_dated_and_whole():
 )  # fmt: skip
 def test_known_machine_types(kind, vcpu, memory, line, architecture):
     row = instances().set_index("type").loc[kind]
-    assert (row["vcpu"], row["memory_gib"], row["line"], row["architecture"]) == (vcpu, memory, line, architecture)
+    assert (row["vcpu"], row["memory_gib"], row["line"], row["architecture"]) == (
+        vcpu,
+        memory,
+        line,
+        architecture,
+    )
 
 
 def test_zones_exist_and_steps_are_shares():

@@ -15,7 +15,9 @@ from helpers.measures import accountability, designs, optimisation, resources
 from helpers.terms.errors import UsageError
 from helpers.terms.period import Month
 
-_spec = importlib.util.spec_from_file_location("made_charges", Path(__file__).parents[1] / "catalog" / "conftest.py")
+_spec = importlib.util.spec_from_file_location(
+    "made_charges", Path(__file__).parents[1] / "catalog" / "conftest.py"
+)
 made = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(made)
 charge, make = made.charge, made.make
@@ -32,7 +34,14 @@ def findings(*rows, currency="USD"):
 
 
 def test_the_index_and_unused_resources(make):
-    table = make([charge(cost=60, ResourceId="a"), charge(cost=30, ResourceId="b"), charge(cost=10), charge(cost=-5, ChargeCategory="Credit")])
+    table = make(
+        [
+            charge(cost=60, ResourceId="a"),
+            charge(cost=30, ResourceId="b"),
+            charge(cost=10),
+            charge(cost=-5, ChargeCategory="Credit"),
+        ]
+    )
     found = findings(("a", "idle machine", D(20), "USD"), ("b", "oversized machine", D(5), "USD"))
     assert one(optimisation.coin(table, found)) == D("0.75")
     assert one(optimisation.unused(table, found)) == D("0.5")
@@ -67,7 +76,14 @@ def hourly(resource, moments, **more):
 
 
 def schedule(**more):
-    row = {"resource_id": "vm", "zone": "Europe/Berlin", "week": "mon-fri 08:00-18:00", "mode": None, "valid_from": None, "valid_to": None}
+    row = {
+        "resource_id": "vm",
+        "zone": "Europe/Berlin",
+        "week": "mon-fri 08:00-18:00",
+        "mode": None,
+        "valid_from": None,
+        "valid_to": None,
+    }
     return pd.DataFrame([row | more], dtype=object)
 
 
@@ -88,7 +104,10 @@ def test_adherence_counts_whole_hours_of_measured_resources_only(make):
     # 00..06 and 11..23 are off as a whole: 20 hours, of which 23 o'clock ran
     october = measures.evaluate([optimisation.adherence(table, plan)], by=["x_KitPeriod"])
     assert october.iloc[0, -1] == D(19) / D(20)
-    for charges, asked in ((table, schedule(resource_id="none")), (make([charge(cost=1, ResourceId="vm", PricingQuantity=24)]), plan)):
+    for charges, asked in (
+        (table, schedule(resource_id="none")),
+        (make([charge(cost=1, ResourceId="vm", PricingQuantity=24)]), plan),
+    ):
         empty = measures.evaluate([optimisation.adherence(charges, asked)])
         assert not len(empty) or empty.iloc[0, -1].is_nan()
 
@@ -113,10 +132,23 @@ def acted(**more):
     ],
 )  # fmt: skip
 def test_promises_are_held_against_whole_months(make, after, status, owner, judgement):
-    months = {"2026-01": 310, "2026-02": 280, "2026-03": 310, "2026-04": 999, "2026-05": 999, "2026-06": after, "2026-07": after}
+    months = {
+        "2026-01": 310,
+        "2026-02": 280,
+        "2026-03": 310,
+        "2026-04": 999,
+        "2026-05": 999,
+        "2026-06": after,
+        "2026-07": after,
+    }
     table = make([month_of("a", m, c) for m, c in months.items()])
     closed = date(2026, 6, 1) if status == "done" else None
-    found = accountability.judged(table, pd.DataFrame([acted(status=status, owner=owner, closed=closed)], dtype=object), as_of=date(2026, 8, 5), until=Month(2026, 7))
+    found = accountability.judged(
+        table,
+        pd.DataFrame([acted(status=status, owner=owner, closed=closed)], dtype=object),
+        as_of=date(2026, 8, 5),
+        until=Month(2026, 7),
+    )
     row = found.iloc[0]
     assert row["judgement"] == judgement
     assert row["name"] == "a-name"
@@ -162,7 +194,15 @@ def test_owners_who_left_by_any_spelling():
 def test_lines_add_up_and_split_by_how_they_are_paid(make):
     rows = [
         charge(cost=10, ResourceId="a", PricingQuantity=10, ResourceName="one"),
-        charge(ResourceId="a", EffectiveCost=6, ContractedCost=10, ListCost=10, BilledCost=0, PricingQuantity=10, CommitmentDiscountStatus="Used"),
+        charge(
+            ResourceId="a",
+            EffectiveCost=6,
+            ContractedCost=10,
+            ListCost=10,
+            BilledCost=0,
+            PricingQuantity=10,
+            CommitmentDiscountStatus="Used",
+        ),
         charge(cost=3, ResourceId="a", PricingQuantity=10, PricingCategory="Dynamic"),
         charge(cost=9, ResourceId="a", CommitmentDiscountStatus="Unused"),
         charge(cost=9),
@@ -170,7 +210,12 @@ def test_lines_add_up_and_split_by_how_they_are_paid(make):
     ]
     (found,) = resources.lines(make(rows), Month(2026, 9), currency="USD").to_dict("records")
     assert (found["effective"], found["contracted"]) == (19, 23)
-    assert (found["on_demand"], found["covered"], found["spot"], found["covered_contracted"]) == (10, 6, 3, 10)
+    assert (found["on_demand"], found["covered"], found["spot"], found["covered_contracted"]) == (
+        10,
+        6,
+        3,
+        10,
+    )
     assert found["on_demand_quantity"] == 10
     past = resources.history(make(rows), Month(2026, 9), currency="USD")
     assert (past["quantity"][0], past["days"][0]) == (30, 1)
@@ -178,35 +223,70 @@ def test_lines_add_up_and_split_by_how_they_are_paid(make):
 
 def test_what_ended_in_the_month_needs_no_advice(make):
     rows = [
-        charge(cost=1, ResourceId=name, ChargePeriodEnd=datetime(2026, 9, day, tzinfo=UTC)) for name, day in (("gone", 16), ("runs", 30))
+        charge(cost=1, ResourceId=name, ChargePeriodEnd=datetime(2026, 9, day, tzinfo=UTC))
+        for name, day in (("gone", 16), ("runs", 30))
     ]
     lines = resources.lines(make(rows), Month(2026, 9), currency="USD")
     assert resources.alive(lines)["resource_id"].tolist() == ["runs"]
 
 
 def priced(resource="nat", meter="Bytes", quantity=1000, cost=45, unit="GB"):
-    return {"resource_id": resource, "name": resource, "meter": meter, "service": "s", "region": "r", "sku": "k", "unit": unit, "quantity": D(quantity), "contracted": D(cost)}
+    return {
+        "resource_id": resource,
+        "name": resource,
+        "meter": meter,
+        "service": "s",
+        "region": "r",
+        "sku": "k",
+        "unit": unit,
+        "quantity": D(quantity),
+        "contracted": D(cost),
+    }
 
 
 def design(**more):
-    row = {"design": "today", "component": "traffic", "taken_from": "resource_id", "value": "nat", "quantity_factor": None, "unit_price": None, "fixed": None}
+    row = {
+        "design": "today",
+        "component": "traffic",
+        "taken_from": "resource_id",
+        "value": "nat",
+        "quantity_factor": None,
+        "unit_price": None,
+        "fixed": None,
+    }
     return row | more
 
 
 def test_two_designs_on_the_same_quantities():
     lines = pd.DataFrame([priced()], dtype=object)
     table = pd.DataFrame(
-        [design(), design(design="endpoint", quantity_factor=D("0.4")), design(design="endpoint", component="hours", quantity_factor=D(0), unit_price=D(1), fixed=D("7.30"))],
+        [
+            design(),
+            design(design="endpoint", quantity_factor=D("0.4")),
+            design(
+                design="endpoint", component="hours", quantity_factor=D(0), unit_price=D(1), fixed=D("7.30")
+            ),
+        ],
         dtype=object,
     )
     found = designs.compare(lines, table)
     assert found.attrs["totals"] == {"today": D("45.00"), "endpoint": D("25.30")}
-    assert designs.totals(found).to_dict("records")[0] == {"component": "traffic", "today": D("45.00"), "instead": "endpoint", "then": D("18.00"), "saving": D("27.00")}
+    assert designs.totals(found).to_dict("records")[0] == {
+        "component": "traffic",
+        "today": D("45.00"),
+        "instead": "endpoint",
+        "then": D("18.00"),
+        "saving": D("27.00"),
+    }
 
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [({"value": "nothing"}, "no charge in this month"), ({"taken_from": "colour"}, "one of resource_id"), ({"taken_from": "region", "value": "r"}, "GB and Hours")],
+    [
+        ({"value": "nothing"}, "no charge in this month"),
+        ({"taken_from": "colour"}, "one of resource_id"),
+        ({"taken_from": "region", "value": "r"}, "GB and Hours"),
+    ],
 )
 def test_a_component_that_fits_nothing_is_named(more, said):
     lines = pd.DataFrame([priced(), priced("vm", unit="Hours")], dtype=object)
@@ -219,7 +299,17 @@ def test_ten_milliseconds_by_hand():
     """At 20 % an answer of 40 ms takes 50; on half the size, at 40 %, 66.67: 16.67 ms for 100 USD are 59.99 for ten."""
     from types import SimpleNamespace
 
-    advice = [SimpleNamespace(kind="oversized machine", resource_id="a", name="a", now="x", candidate="y", saving=D(100), p95=40.0)]
+    advice = [
+        SimpleNamespace(
+            kind="oversized machine",
+            resource_id="a",
+            name="a",
+            now="x",
+            candidate="y",
+            saving=D(100),
+            p95=40.0,
+        )
+    ]
     (row,) = designs.speed(advice, {"a": {"cpu_p95": 20.0}}, D(40)).to_dict("records")
     assert (row["before"], row["after"], row["ten_ms"]) == (D("50.0"), D("66.67"), D("59.99"))
     assert designs.speed(advice, {}, D(40)).empty

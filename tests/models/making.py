@@ -17,7 +17,15 @@ def usage(rows: list[tuple]):
     import pyarrow as pa
 
     names = ["resource_id", "metric", "unit", "start", "average", "maximum", "samples"]
-    types = [pa.string(), pa.string(), pa.string(), pa.timestamp("us", "UTC"), pa.float64(), pa.float64(), pa.int64()]
+    types = [
+        pa.string(),
+        pa.string(),
+        pa.string(),
+        pa.timestamp("us", "UTC"),
+        pa.float64(),
+        pa.float64(),
+        pa.int64(),
+    ]
     columns = list(zip(*rows, strict=True)) if rows else [()] * 7
     con = ibis.duckdb.connect()
     con.raw_sql("SET TimeZone = 'UTC'")
@@ -76,7 +84,9 @@ def stored(resource: str, meter: str, cost: str, *, quantity: str = "1000", **mo
     return line(resource, **(usual | more))
 
 
-def history(resource: str, sku: str, quantities: list[str | int], unit: str = "GB-Months", last: str = "2026-08"):
+def history(
+    resource: str, sku: str, quantities: list[str | int], unit: str = "GB-Months", last: str = "2026-08"
+):
     """Months of one resource, oldest first, ending with `last`; each of 30 days."""
     from helpers.terms.period import Month
 

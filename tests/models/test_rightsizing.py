@@ -28,7 +28,9 @@ def kinds(found):
 
 def test_idle_saves_all_and_a_busy_day_keeps_it():
     day = START.date() + timedelta(days=12)
-    rows = hours("idle", lambda t: 1.0, memory=5.0) + hours("drill", lambda t: 60.0 if t.date() == day else 0.5, memory=5.0)
+    rows = hours("idle", lambda t: 1.0, memory=5.0) + hours(
+        "drill", lambda t: 60.0 if t.date() == day else 0.5, memory=5.0
+    )
     found = advise(frame(line("idle"), line("drill")), rows)
     assert kinds(found) == [("idle machine", "idle", "none", D("720.00"))]
     assert found.advice[0].confidence == "high"
@@ -44,7 +46,13 @@ def test_half_the_size_at_half_the_price_with_its_headroom_and_risk():
     rows = hours("big", lambda t: 30.0 if t.hour == 9 else 10.0)
     found = advise(frame(line("big"), line("other", "m6i.2xlarge", cost=360)), rows)
     a = next(a for a in found.advice if a.resource_id == "big")
-    assert (a.kind, a.now, a.candidate, a.saving, a.basis) == ("oversized machine", "m6i.4xlarge", "m6i.2xlarge", D("360.00"), "charges")
+    assert (a.kind, a.now, a.candidate, a.saving, a.basis) == (
+        "oversized machine",
+        "m6i.4xlarge",
+        "m6i.2xlarge",
+        D("360.00"),
+        "charges",
+    )
     assert (a.peak, a.p999, a.risk) == (60.0, 60.0, 0.0)
     assert 0 < a.risk_high < 0.01
     assert a.effort > 0
@@ -52,7 +60,9 @@ def test_half_the_size_at_half_the_price_with_its_headroom_and_risk():
 
 def test_without_a_price_in_the_charges_it_is_by_size_and_says_so():
     found = advise(frame(line("big")), hours("big", lambda t: 20.0))
-    assert [(a.candidate, a.saving, a.basis) for a in found.advice] == [("m6i.2xlarge", D("360.00"), "by size")]
+    assert [(a.candidate, a.saving, a.basis) for a in found.advice] == [
+        ("m6i.2xlarge", D("360.00"), "by size")
+    ]
 
 
 def test_memory_holds_a_machine_that_its_processor_would_let_go():
@@ -92,7 +102,9 @@ def test_kinds_on_one_machine_follow_each_other_and_never_exceed_its_cost():
     rows = hours("dev", lambda t: 20.0 if 8 <= t.hour < 18 and t.weekday() < 5 else 0.5, network=None)
     use = usage(rows)
     plans = learn(use, {"dev": {"name": "dev", "zone": "UTC", "tags": {}}})
-    found = rightsizing.recommend(frame(line("dev")), rightsizing.statistics(use), instances(), usage=use, schedules=plans)
+    found = rightsizing.recommend(
+        frame(line("dev")), rightsizing.statistics(use), instances(), usage=use, schedules=plans
+    )
     size, off = (next(a for a in found.advice if a.kind == k) for k in ("oversized machine", "schedule"))
     assert size.saving == D("360.00")
     assert off.saving == (D(360) * plans["dev"].share).quantize(D("0.01"))
@@ -101,12 +113,28 @@ def test_kinds_on_one_machine_follow_each_other_and_never_exceed_its_cost():
 
 def test_tags_and_seasons_hold_machines_and_say_why():
     calendar = pd.DataFrame(
-        [{"start": date(2026, 11, 20), "end": date(2026, 12, 31), "kind": "season", "name": "Christmas", "scope": "Shop;Search", "known_on": date(2026, 8, 1)}]
+        [
+            {
+                "start": date(2026, 11, 20),
+                "end": date(2026, 12, 31),
+                "kind": "season",
+                "name": "Christmas",
+                "scope": "Shop;Search",
+                "known_on": date(2026, 8, 1),
+            }
+        ]
     )
-    rows = hours("standby", lambda t: 1.0, memory=5.0) + hours("warm", lambda t: 3.5, memory=30.0) + hours("busy", lambda t: 20.0)
+    rows = (
+        hours("standby", lambda t: 1.0, memory=5.0)
+        + hours("warm", lambda t: 3.5, memory=30.0)
+        + hours("busy", lambda t: 20.0)
+    )
     lines = frame(line("standby", tags={"purpose": "failover"}), line("warm"), line("busy"))
     found = advise(lines, rows, calendar=calendar, as_of=date(2026, 9, 2))
-    assert {h["resource_id"]: h["reason"].split(":")[0][:16] for h in found.held} == {"standby": "tagged purpose", "warm": "Christmas begins"}
+    assert {h["resource_id"]: h["reason"].split(":")[0][:16] for h in found.held} == {
+        "standby": "tagged purpose",
+        "warm": "Christmas begins",
+    }
     assert [(a.resource_id, a.confidence) for a in found.advice] == [("busy", "medium")]
     assert "Christmas" in found.advice[0].limits
     later = advise(lines, rows, calendar=calendar, as_of=date(2027, 1, 5))
@@ -130,7 +158,9 @@ def test_old_generation_and_arm_take_prices_of_the_charges_only():
     found = advise(lines, rows or hours("nobody", lambda t: 50.0))
     old = next(a for a in found.advice if a.kind == "old generation")
     assert (old.candidate, old.saving) == ("m6i.xlarge", D("14.00"))
-    assert [(a.name, a.candidate, a.saving) for a in found.advice if a.kind == "ARM"] == [("shop-workers-1a2b", "c7g.2xlarge", D("40.00"))]
+    assert [(a.name, a.candidate, a.saving) for a in found.advice if a.kind == "ARM"] == [
+        ("shop-workers-1a2b", "c7g.2xlarge", D("40.00"))
+    ]
     assert [a.name for a in found.possible if a.kind == "ARM"] == ["shop-web"]
     assert "does the same work on ARM" in next(a.why for a in found.advice if a.kind == "ARM")
 
@@ -147,7 +177,9 @@ def test_gaps_doubles_negative_and_over_100_are_marked_and_never_shrink_a_machin
     assert s["gaps"] >= 24
     assert s["cpu_peak"] == 100.0
     found = rightsizing.recommend(frame(line("odd")), rightsizing.statistics(use), instances(), usage=use)
-    assert [a for a in found.advice if a.kind == "oversized machine"] == []  # one full hour is more than a thousandth of a month
+    assert [
+        a for a in found.advice if a.kind == "oversized machine"
+    ] == []  # one full hour is more than a thousandth of a month
 
 
 def test_hours_that_stand_twice_count_once_and_the_larger_wins():
@@ -205,4 +237,6 @@ def test_tables_of_advice_have_a_place_for_carbon():
     found = advise(frame(line("big")), hours("big", lambda t: 20.0))
     assert advice_frame(found.advice)["carbon"].tolist() == [None]
     assert advice_frame(found.advice, {"big": D(100)})["carbon"].tolist() == [D(50)]
-    assert by_kind(found.advice).to_dict("records") == [{"kind": "oversized machine", "amount": D("360.00"), "resources": 1, "effort": 4}]
+    assert by_kind(found.advice).to_dict("records") == [
+        {"kind": "oversized machine", "amount": D("360.00"), "resources": 1, "effort": 4}
+    ]

@@ -44,7 +44,9 @@ def test_office_hours_are_learned_in_local_time_over_a_change_of_clocks(zone):
     assert plan.week.text == "mon-fri 07:45-18:00"
     assert plan.wrong_hours == 0
     assert plan.confidence == "high"
-    assert plan.off_hours == 35 * 24 + 0 - 25 * 11  # each working day keeps 11 hours, the first of them for a quarter only
+    assert (
+        plan.off_hours == 35 * 24 + 0 - 25 * 11
+    )  # each working day keeps 11 hours, the first of them for a quarter only
     assert D("0.69") < plan.share < D("0.7")
 
 
@@ -61,7 +63,14 @@ def test_night_work_is_no_office_and_its_days_may_sleep():
 def test_what_is_busy_now_and_then_has_no_week():
     drill = date(2026, 10, 17)
     assert learn(lambda t: 60.0 if t.date() == drill and 8 <= t.hour < 18 else 0.5) is None
-    assert learn(lambda t: 70.0 if t.day <= 3 or t.day >= 29 else 0.5, days=90, start=datetime(2026, 7, 6, tzinfo=UTC)) is None
+    assert (
+        learn(
+            lambda t: 70.0 if t.day <= 3 or t.day >= 29 else 0.5,
+            days=90,
+            start=datetime(2026, 7, 6, tzinfo=UTC),
+        )
+        is None
+    )
     assert learn(lambda t: 30.0) is None
     assert learn(lambda t: 0.5) is None
     assert learn(office("UTC"), days=10) is None
@@ -75,7 +84,9 @@ def test_background_above_the_limit_or_traffic_at_night_keeps_it_on():
 
 def test_holidays_are_off_only_if_they_were_quiet():
     off = date(2026, 10, 26)
-    calendar = pd.DataFrame([{"start": off, "end": off, "kind": "holiday", "name": "Day", "scope": "*", "country": None}])
+    calendar = pd.DataFrame(
+        [{"start": off, "end": off, "kind": "holiday", "name": "Day", "scope": "*", "country": None}]
+    )
     work = office("UTC")
     kept = learn(lambda t: 0.5 if t.date() == off else work(t), calendar=calendar)
     assert off in kept.week.skip
@@ -95,7 +106,10 @@ def test_what_must_stay_is_never_scheduled():
 
 def test_an_hour_without_a_value_counts_as_used():
     night = datetime(2026, 10, 7, 2, tzinfo=UTC)
-    rows = [(*r[:4], None, None, 12) if r[3] == night and r[1] == "cpu" else r for r in hours("dev", office("UTC"), days=35, start=OCTOBER)]
+    rows = [
+        (*r[:4], None, None, 12) if r[3] == night and r[1] == "cpu" else r
+        for r in hours("dev", office("UTC"), days=35, start=OCTOBER)
+    ]
     rows = [r for r in rows if r[1] != "network_in" or r[3] == night]
     plan = schedules.learn(usage(rows), {"dev": place()})["dev"]
     assert plan.week.is_on(night)

@@ -15,7 +15,11 @@ STEPS = factors("storage_steps")
 
 
 def advise(lines, *months):
-    past = pd.DataFrame([r for m in months for r in m], columns=["resource_id", "sku", "unit", "period", "quantity", "effective", "days"], dtype=object)
+    past = pd.DataFrame(
+        [r for m in months for r in m],
+        columns=["resource_id", "sku", "unit", "period", "quantity", "effective", "days"],
+        dtype=object,
+    )
     found = waste.recommend(frame(*lines), past, STEPS)
     return {a.resource_id: (a.kind, a.saving) for a in found.advice}, found
 
@@ -62,7 +66,12 @@ def test_cold_objects_take_the_tier_of_the_charges_or_the_published_ratio():
         stored("read", "Requests-Tier2", "50", quantity="1000000", unit="Requests", sku="get"),
         stored("young", s3, "230", quantity="10000", **hot),
     ]  # fmt: skip
-    months = [grown("still", "hot", 1.005), grown("lake", "hot", 1.02), grown("read", "hot", 1.0), grown("young", "hot", 1.0, 9)]
+    months = [
+        grown("still", "hot", 1.005),
+        grown("lake", "hot", 1.02),
+        grown("read", "hot", 1.0),
+        grown("young", "hot", 1.0, 9),
+    ]
     found, _ = advise(lines, *months)
     assert found == {"still": ("cold storage", D("105.11"))}
     cheap = stored("cool", "TimedStorage-SIA-ByteHrs", "100", quantity="10000", tier="infrequent", sku="sia")

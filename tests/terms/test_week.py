@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from helpers.terms.errors import UsageError
 from helpers.terms.week import QUARTERS, Override, Week, grid_to_week, run
 
-ZONES = ["Europe/Berlin", "America/New_York", "Australia/Sydney", "America/Santiago", "Asia/Kolkata", "UTC", "Australia/Lord_Howe"]
+ZONES = [
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Sydney",
+    "America/Santiago",
+    "Asia/Kolkata",
+    "UTC",
+    "Australia/Lord_Howe",
+]
 OFFICE = "mon-fri 07:45-19:00"
 
 
@@ -22,7 +30,15 @@ def utc(text: str) -> datetime:
 
 
 @pytest.mark.parametrize(
-    "text", [OFFICE, "mon-fri 07:45-19:00; sat 10:00-14:00", "mon,wed 00:00-24:00", "always", "never", "sun 22:00-24:00"]
+    "text",
+    [
+        OFFICE,
+        "mon-fri 07:45-19:00; sat 10:00-14:00",
+        "mon,wed 00:00-24:00",
+        "always",
+        "never",
+        "sun 22:00-24:00",
+    ],
 )
 def test_text_is_read_and_written_alike(text):
     week = Week.parse(text, "Europe/Berlin")
@@ -59,7 +75,9 @@ def test_a_day_of_25_hours_and_one_of_23_are_on_as_long_as_they_last():
     always_sunday = Week.parse("sun 00:00-24:00", "Europe/Berlin")
     for day, hours in ((date(2026, 10, 25), 25), (date(2026, 3, 29), 23), (date(2026, 6, 7), 24)):
         start = datetime.combine(day, datetime.min.time(), ZoneInfo("Europe/Berlin")).astimezone(UTC)
-        (a, first), (b, last) = list(always_sunday.transitions(start - timedelta(hours=1), start + timedelta(hours=27)))
+        (a, first), (b, last) = list(
+            always_sunday.transitions(start - timedelta(hours=1), start + timedelta(hours=27))
+        )
         assert (first, last) == ("start", "stop")
         assert (b - a) == timedelta(hours=hours)
         assert sum(always_sunday.is_on(start + timedelta(minutes=15 * q)) for q in range(27 * 4)) == hours * 4
@@ -68,10 +86,16 @@ def test_a_day_of_25_hours_and_one_of_23_are_on_as_long_as_they_last():
 def test_the_hour_that_is_lacking_and_the_hour_that_is_double():
     # Berlin, 29 March 2026: 02:00 becomes 03:00; 25 October: 03:00 becomes 02:00
     spring = Week.parse("sun 02:15-06:00", "Europe/Berlin")
-    assert next(iter(spring.transitions(utc("2026-03-28"), utc("2026-03-30")))) == (utc("2026-03-29T01:00"), "start")
+    assert next(iter(spring.transitions(utc("2026-03-28"), utc("2026-03-30")))) == (
+        utc("2026-03-29T01:00"),
+        "start",
+    )
     autumn = Week.parse("sun 02:15-02:45", "Europe/Berlin")
     found = list(autumn.transitions(utc("2026-10-24"), utc("2026-10-26")))
-    assert found == [(utc("2026-10-25T00:15"), "start"), (utc("2026-10-25T01:45"), "stop")]  # first time, second time
+    assert found == [
+        (utc("2026-10-25T00:15"), "start"),
+        (utc("2026-10-25T01:45"), "stop"),
+    ]  # first time, second time
 
 
 @st.composite
@@ -95,7 +119,9 @@ def test_transitions_alternate_and_agree_with_the_state_whatever_the_clock_does(
     for moment, kind in events:
         wall = moment.astimezone(ZoneInfo(week.zone))
         on = week.is_on(moment)
-        doubled = (moment - timedelta(hours=2)).astimezone(wall.tzinfo).utcoffset() != (moment + timedelta(hours=2)).astimezone(wall.tzinfo).utcoffset()
+        doubled = (moment - timedelta(hours=2)).astimezone(wall.tzinfo).utcoffset() != (
+            moment + timedelta(hours=2)
+        ).astimezone(wall.tzinfo).utcoffset()
         assert on == (kind == "start") or doubled  # inside the double hour a stretch may be on twice
         assert wall.minute % 15 == 0
     if not any(week.on):
@@ -107,7 +133,9 @@ def test_transitions_alternate_and_agree_with_the_state_whatever_the_clock_does(
 def test_a_grid_gives_back_its_week(week):
     grid = {d: [any(a <= q < b for a, b in week.on[d]) for q in range(QUARTERS)] for d in range(7)}
     again = grid_to_week(grid, week.zone)
-    assert [[any(a <= q < b for a, b in again.on[d]) for q in range(QUARTERS)] for d in range(7)] == list(grid.values())
+    assert [[any(a <= q < b for a, b in again.on[d]) for q in range(QUARTERS)] for d in range(7)] == list(
+        grid.values()
+    )
 
 
 def states(week, start, end, **more):
@@ -116,8 +144,14 @@ def states(week, start, end, **more):
 
 def test_a_manual_start_stays_until_the_next_event():
     week = Week.parse("mon-fri 08:00-18:00", "UTC")
-    saturday = states(week, "2026-10-02T20:00", "2026-10-06", on=False, by_hand=[(utc("2026-10-03T09:00"), "start")])
-    assert saturday == [("Fri 20:00", False), ("Sat 09:00", True), ("Mon 18:00", False)]  # Monday's start finds it on
+    saturday = states(
+        week, "2026-10-02T20:00", "2026-10-06", on=False, by_hand=[(utc("2026-10-03T09:00"), "start")]
+    )
+    assert saturday == [
+        ("Fri 20:00", False),
+        ("Sat 09:00", True),
+        ("Mon 18:00", False),
+    ]  # Monday's start finds it on
 
 
 def test_an_override_holds_to_its_end_and_not_longer():

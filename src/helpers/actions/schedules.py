@@ -49,9 +49,16 @@ def files(plans: Mapping[str, Any], advice: Any, *, today: date) -> dict[str, st
     if not chosen:
         return {}
     of = {p: [(a, x) for a, x in chosen if a.provider == p] for p in ("AWS", "Microsoft", "Google")}
-    found = {"schedules.csv": companion(chosen), "schedules.ics": calendar(chosen, today), "schedules.cron": cron(chosen)}
+    found = {
+        "schedules.csv": companion(chosen),
+        "schedules.ics": calendar(chosen, today),
+        "schedules.cron": cron(chosen),
+    }
     if of["AWS"]:
-        found |= {"custodian.yml": custodian(of["AWS"]), "instance-scheduler.yml": instance_scheduler(of["AWS"])}
+        found |= {
+            "custodian.yml": custodian(of["AWS"]),
+            "instance-scheduler.yml": instance_scheduler(of["AWS"]),
+        }
     if of["Microsoft"]:
         found["azure-start-stop.json"] = azure(of["Microsoft"])
     if of["Google"]:
@@ -145,7 +152,12 @@ def instance_scheduler(chosen) -> str:
         }
     template = {
         "Description": "Schedules proposed by the report. Tag each machine with Schedule=<Name>.",
-        "Parameters": {"SchedulerToken": {"Type": "String", "Description": "ServiceInstanceScheduleServiceToken of the stack"}},
+        "Parameters": {
+            "SchedulerToken": {
+                "Type": "String",
+                "Description": "ServiceInstanceScheduleServiceToken of the stack",
+            }
+        },
         "Resources": resources,
     }
     return yaml.safe_dump(template, sort_keys=False, allow_unicode=True)
@@ -193,7 +205,9 @@ def google(chosen) -> str:
         policy: dict[str, Any] = {"timeZone": week.zone}
         for kind, field in (("start", "vmStartSchedule"), ("stop", "vmStopSchedule")):
             if events[kind]:
-                quarter = min(q for q, _ in events[kind]) if kind == "start" else max(q for q, _ in events[kind])
+                quarter = (
+                    min(q for q, _ in events[kind]) if kind == "start" else max(q for q, _ in events[kind])
+                )
                 days = sorted({d for _, some in events[kind] for d in some})
                 policy[field] = {"schedule": f"{quarter % 4 * 15} {quarter // 4} * * {_cron_days(days)}"}
         found.append(
@@ -217,7 +231,10 @@ def cron(chosen) -> str:
         lines.append(f"CRON_TZ={week.zone}")
         for kind, word in (("start", "START"), ("stop", "STOP")):
             for quarter, days in _by_time(week, kind):
-                lines += [f"{quarter % 4 * 15} {quarter // 4} * * {_cron_days(days)} {word} '{_quoted(i)}'" for i in ids]
+                lines += [
+                    f"{quarter % 4 * 15} {quarter // 4} * * {_cron_days(days)} {word} '{_quoted(i)}'"
+                    for i in ids
+                ]
     return "\n".join(lines) + "\n"
 
 
@@ -232,7 +249,9 @@ def calendar(chosen, today: date) -> str:
     for week, ids in _by_week(chosen):
         zone = ZoneInfo(week.zone)
         for (a, b), days in _stretches(week).items():
-            first = next(today + timedelta(days=n) for n in range(7) if (today + timedelta(days=n)).weekday() in days)
+            first = next(
+                today + timedelta(days=n) for n in range(7) if (today + timedelta(days=n)).weekday() in days
+            )
             start = datetime.combine(first, time(), zone) + a * timedelta(minutes=15)
             event = icalendar.Event()
             event.add("uid", f"{_name(week)}-{a}-{b}-{'-'.join(map(str, days))}@finops-playbook-kit")
@@ -259,7 +278,12 @@ def companion(chosen) -> str:
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(("resource_id", "zone", "week", "mode", "valid_from", "valid_to"))
     for advice, plan in chosen:
-        lines.writerow([safe_cell(x) for x in (advice.resource_id, plan.week.zone, plan.week.text, plan.week.mode, None, None)])
+        lines.writerow(
+            [
+                safe_cell(x)
+                for x in (advice.resource_id, plan.week.zone, plan.week.text, plan.week.mode, None, None)
+            ]
+        )
     return text.getvalue()
 
 

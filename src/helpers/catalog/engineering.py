@@ -74,7 +74,9 @@ class Month:
             "Advice": _plain(advice.frame(self.found.advice)),
             "Not counted": _plain(advice.frame(self.found.possible)),
             "Left alone": pd.DataFrame(self.found.held, columns=list(kept), dtype=object),
-            "Unknown types": pd.DataFrame(self.found.unknown, columns=["resource_id", "name", "type", "cost"], dtype=object),
+            "Unknown types": pd.DataFrame(
+                self.found.unknown, columns=["resource_id", "name", "type", "cost"], dtype=object
+            ),
             "Owners": self.tagging,
             "Rules": self.owners.coverage(),
             "Next rules": self.owners.next_rules(),
@@ -123,7 +125,9 @@ def review(run: Any) -> Month:
     return Month(
         lines,
         found,
-        coverage.Groups(run.charges, run.month, rules, currency=run.currency, mapping=run.table("tag_mapping")),
+        coverage.Groups(
+            run.charges, run.month, rules, currency=run.currency, mapping=run.table("tag_mapping")
+        ),
         coverage.untagged(lines, rules),
         accountability.gone(lines, teams, as_of=run.as_of, currency=run.currency),
         accountability.judged(run.charges, run.table("actions"), as_of=run.as_of, until=run.month),
@@ -157,5 +161,3 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
         return Decimal(str(round(value, 6))) if isinstance(value, float) and value == value else value
 
     return table.map(exact) if len(table) else table
-
-

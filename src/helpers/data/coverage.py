@@ -40,7 +40,13 @@ class Groups:
     """
 
     def __init__(
-        self, charges: Any, which: Month, rules: pd.DataFrame | None, *, currency: str, mapping: pd.DataFrame | None = None
+        self,
+        charges: Any,
+        which: Month,
+        rules: pd.DataFrame | None,
+        *,
+        currency: str,
+        mapping: pd.DataFrame | None = None,
     ) -> None:
         self.rules = [] if rules is None else rules.to_dict("records")
         self.mapping = [] if mapping is None else mapping.to_dict("records")
@@ -53,7 +59,9 @@ class Groups:
                 if d and which.start.date() < d < which.end.date()
             }
         )
-        part = " + ".join([f"CAST(ChargePeriodStart >= TIMESTAMPTZ '{d} 00:00:00+00' AS INTEGER)" for d in cuts] or ["0"])
+        part = " + ".join(
+            [f"CAST(ChargePeriodStart >= TIMESTAMPTZ '{d} 00:00:00+00' AS INTEGER)" for d in cuts] or ["0"]
+        )
         inside = charges.filter(charges.x_KitPeriod == str(which), charges.BillingCurrency == currency)
         rows = query(
             inside,
@@ -76,7 +84,9 @@ class Groups:
         for r in self.rows:
             rule = self._first(r)
             name = NOBODY if rule is None else _said(rule["match_on"])
-            one = found.setdefault(name, {"rule": name, "amount": Decimal(0), "owners": set(), "at": len(self.rules)})
+            one = found.setdefault(
+                name, {"rule": name, "amount": Decimal(0), "owners": set(), "at": len(self.rules)}
+            )
             one["amount"] = add([one["amount"], r["cost"] or 0])
             if rule is not None:
                 one["owners"].add(rule["owner"] or rule["department"])
@@ -122,7 +132,9 @@ class Groups:
             )
             gone = {id(r) for r in rows}
             left = [r for r in left if id(r) not in gone]
-        return pd.DataFrame(found, columns=["match_on", "match_value", "amount", "share", "resources"], dtype=object)
+        return pd.DataFrame(
+            found, columns=["match_on", "match_value", "amount", "share", "resources"], dtype=object
+        )
 
     def virtual(self) -> Decimal:
         """Cost without an owner today that would have one if the tags of `mapping` stood in your scheme [currency]."""
@@ -215,7 +227,11 @@ def untagged(lines: pd.DataFrame, rules: pd.DataFrame | None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    keys = [r["match_on"][4:].split(SPELLINGS) for r in ([] if rules is None else rules.to_dict("records")) if r["match_on"].startswith("tag:")]
+    keys = [
+        r["match_on"][4:].split(SPELLINGS)
+        for r in ([] if rules is None else rules.to_dict("records"))
+        if r["match_on"].startswith("tag:")
+    ]
     known = list(dict.fromkeys(k for some in keys for k in some))
     right = {alike(some[0]): some[0] for some in reversed(keys)}
     found: dict[str, dict[str, Any]] = {}
@@ -241,7 +257,9 @@ def untagged(lines: pd.DataFrame, rules: pd.DataFrame | None) -> pd.DataFrame:
         )
         one["cost"] = add([one["cost"], line["effective"] or 0])
     rows = sorted(found.values(), key=lambda r: (-r["cost"], r["name"])) if known else []
-    return pd.DataFrame(rows, columns=["problem", "name", "department", "account", "cost", "resource_id"], dtype=object)
+    return pd.DataFrame(
+        rows, columns=["problem", "name", "department", "account", "cost", "resource_id"], dtype=object
+    )
 
 
 def _candidates(row: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -255,7 +273,9 @@ def _width(on: str) -> int:
 
 def _said(on: str) -> str:
     if not on.startswith("tag:"):
-        return {"SubAccountName": "account", "SubAccountId": "account", "ServiceName": "service"}.get(on, "billing account")
+        return {"SubAccountName": "account", "SubAccountId": "account", "ServiceName": "service"}.get(
+            on, "billing account"
+        )
     return f"tag {on[4:].split(SPELLINGS)[0].strip()}"
 
 
@@ -265,5 +285,3 @@ def _line(rule: Mapping[str, Any]) -> str:
 
 def _whose(rule: Mapping[str, Any]) -> str:
     return str(rule["owner"] or rule["department"] or rule["shared"] or "")
-
-

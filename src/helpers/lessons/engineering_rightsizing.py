@@ -16,7 +16,9 @@ from helpers.terms.money import CONTEXT, ratio
 from helpers.terms.money import total as add
 
 CENT = Decimal("0.01")
-NO_HOURS = "These data hold no hourly use, so nothing is known about what machines did: “finops ingest” takes it."
+NO_HOURS = (
+    "These data hold no hourly use, so nothing is known about what machines did: “finops ingest” takes it."
+)
 
 
 def idle(run: Any) -> Exercise:
@@ -25,7 +27,9 @@ def idle(run: Any) -> Exercise:
     machines = [a for a in found.found.advice if a.kind == "idle machine"]
     right = add(a.saving for a in machines)
     mean = add(
-        _effective(found, r) for r, use in found.review.uses.items() if use["cpu_hours"] and use["cpu_average"] < 5
+        _effective(found, r)
+        for r, use in found.review.uses.items()
+        if use["cpu_hours"] and use["cpu_average"] < 5
     ).quantize(CENT)
     kept = right + add(h["cost"] for h in found.found.held)
     known = bool(machines)
@@ -86,9 +90,18 @@ def larger(run: Any) -> Exercise:
         else (NO_HOURS if not found.review.uses else "No machine is too large by its measured use."),
         _mistakes(
             right,
-            (_share(use["cpu_p999"]), "That is today's machine. The same work fills a smaller one more: divide by its share of processors."),
-            (_share(one.p95), "That is the 95th percentile: one hour in twenty is fuller, more than an hour each day."),
-            (_share(use["cpu_average"] * one.p999 / use["cpu_p999"]), "You began with the average; people wait in the busy hours."),
+            (
+                _share(use["cpu_p999"]),
+                "That is today's machine. The same work fills a smaller one more: divide by its share of processors.",
+            ),
+            (
+                _share(one.p95),
+                "That is the 95th percentile: one hour in twenty is fuller, more than an hour each day.",
+            ),
+            (
+                _share(use["cpu_average"] * one.p999 / use["cpu_p999"]),
+                "You began with the average; people wait in the busy hours.",
+            ),
         )
         if one and use
         else (),
@@ -123,7 +136,10 @@ def asleep(run: Any) -> Exercise:
         _mistakes(
             right,
             (weekend, "That is the weekend alone. On working days it sleeps at night too."),
-            (nights or Decimal(0), "Those are the nights of a working day. The days on which it is off all day come on top."),
+            (
+                nights or Decimal(0),
+                "Those are the nights of a working day. The days on which it is off all day come on top.",
+            ),
         )
         if plan
         else (),
@@ -137,7 +153,11 @@ def covered(run: Any) -> Exercise:
     from helpers.models.advice import Left
 
     found = _found(run)
-    lines = [r for r in found.lines.to_dict("records") if (r["covered_contracted"] or 0) > 0 and r["category"] == "Compute"]
+    lines = [
+        r
+        for r in found.lines.to_dict("records")
+        if (r["covered_contracted"] or 0) > 0 and r["category"] == "Compute"
+    ]
     one = max(lines, key=lambda r: (r["covered_contracted"], str(r["resource_id"])), default=None)
     if one is None:
         right, half, gross = None, Decimal(0), Decimal(0)
@@ -163,8 +183,14 @@ def covered(run: Any) -> Exercise:
         else "No machine of this month is covered by a commitment.",
         _mistakes(
             right,
-            (half, "That is half of its effective cost. The covered part goes on being paid; it only becomes unused commitment."),
-            (gross, "That is half of the use at prices without the commitment: what a tool shows that looks at list or contract prices."),
+            (
+                half,
+                "That is half of its effective cost. The covered part goes on being paid; it only becomes unused commitment.",
+            ),
+            (
+                gross,
+                "That is half of the use at prices without the commitment: what a tool shows that looks at list or contract prices.",
+            ),
         ),
         unit=run.currency,
         watch="Somebody will say that the saving is real because the machine is smaller. Ask who pays the commitment next month.",
@@ -193,10 +219,16 @@ def ruled(run: Any) -> Exercise:
             right,
             (whole.quantize(CENT), "That is everything without an owner. One rule looks at one thing only."),
             *(
-                (r["amount"].quantize(CENT), f"That is what {r['match_on']} = {r['match_value']} adds after it. Take the first.")
+                (
+                    r["amount"].quantize(CENT),
+                    f"That is what {r['match_on']} = {r['match_value']} adds after it. Take the first.",
+                )
                 for r in rules[1:2]
             ),
-            (add(r["amount"] for r in rules).quantize(CENT), "That is all proposed rules together; the question is for one."),
+            (
+                add(r["amount"] for r in rules).quantize(CENT),
+                "That is all proposed rules together; the question is for one.",
+            ),
         )
         if rules
         else (),
@@ -226,9 +258,9 @@ def promised(run: Any) -> Exercise:
         tuple(
             Mistake(
                 r["name"],
-                f"It promised {_money(r['promised'])} and {_money(r['realised'])} was seen: it missed by less."
+                f"{r['name']} promised {_money(r['promised'])} and {_money(r['realised'])} was seen: it missed by less."
                 if r["realised"] is not None
-                else "It is still open, so nothing can have been seen yet.",
+                else f"{r['name']} is still open, so nothing can have been seen yet.",
             )
             for r in others
         ),
@@ -294,7 +326,10 @@ def index(run: Any) -> Exercise:
         else "There is no advice this month, so the index says nothing.",
         _mistakes(
             right,
-            (ratio(found.found.saving, spent), "That is the share that could be saved. The index is what would be left."),
+            (
+                ratio(found.found.saving, spent),
+                "That is the share that could be saved. The index is what would be left.",
+            ),
             (
                 1 - ratio(add([found.found.saving, unsure]), spent),
                 "You counted what waits for a measurement or a test. It is listed, and not promised.",

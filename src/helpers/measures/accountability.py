@@ -21,7 +21,19 @@ EFFECT = Decimal("0.2")  # of what was promised: less than this is none
 KEPT = Decimal("0.8")
 CENT = Decimal("0.01")
 MONTH_DAYS = Decimal(365) / 12
-COLUMNS = ["action", "name", "owner", "opened", "age", "status", "promised", "realised", "currency", "judgement", "resource_id"]
+COLUMNS = [
+    "action",
+    "name",
+    "owner",
+    "opened",
+    "age",
+    "status",
+    "promised",
+    "realised",
+    "currency",
+    "judgement",
+    "resource_id",
+]
 
 
 def judged(charges: Table, actions: pd.DataFrame | None, *, as_of: date, until: Month) -> pd.DataFrame:
@@ -134,7 +146,9 @@ def gone(lines: pd.DataFrame, teams: pd.DataFrame | None, *, as_of: date, curren
     return frame
 
 
-def _leavers(teams: pd.DataFrame | None, as_of: date) -> tuple[dict[str, tuple[str, date, str]], dict[str, str]]:
+def _leavers(
+    teams: pd.DataFrame | None, as_of: date
+) -> tuple[dict[str, tuple[str, date, str]], dict[str, str]]:
     """Who left (no row that still holds), and each department's owner of today."""
     left: dict[str, tuple[str, date, str]] = {}
     now: dict[str, str] = {}
@@ -169,7 +183,9 @@ def _costs(charges: Table, resources: list[str], until: Month):
     return costs, names
 
 
-def _mean(costs, a: Mapping[str, Any], months: list[Month], until: Month, *, gone: bool = False) -> Decimal | None:
+def _mean(
+    costs, a: Mapping[str, Any], months: list[Month], until: Month, *, gone: bool = False
+) -> Decimal | None:
     """Mean cost of a day over whole months; a month without a charge is zero only once the resource may be `gone`."""
     known = [m for m in months if m <= until and (gone or (a["resource_id"], str(m), a["currency"]) in costs)]
     if not known:

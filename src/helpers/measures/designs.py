@@ -53,7 +53,9 @@ def compare(lines: pd.DataFrame, designs: pd.DataFrame) -> pd.DataFrame:
     for d in designs.to_dict("records"):
         if d["taken_from"] not in TAKEN_FROM:
             raise UsageError(
-                f"taken_from {d['taken_from']!r} of {d['component']}", f"one of {', '.join(TAKEN_FROM)}", "correct the design"
+                f"taken_from {d['taken_from']!r} of {d['component']}",
+                f"one of {', '.join(TAKEN_FROM)}",
+                "correct the design",
             )
         mine = lines[lines[d["taken_from"]] == d["value"]]
         units = sorted({str(u) for u in mine["unit"]})
@@ -71,10 +73,19 @@ def compare(lines: pd.DataFrame, designs: pd.DataFrame) -> pd.DataFrame:
         total = CONTEXT.add(CONTEXT.multiply(quantity, price), _given(d.get("fixed")) or Decimal(0))
         total = total.quantize(Decimal("0.01"), context=CONTEXT)
         rows.append(
-            {"design": d["design"], "component": d["component"], "quantity": quantity, "unit": units[0], "price": price, "cost": total}
+            {
+                "design": d["design"],
+                "component": d["component"],
+                "quantity": quantity,
+                "unit": units[0],
+                "price": price,
+                "cost": total,
+            }
         )
         totals[d["design"]] = add([totals.get(d["design"], 0), total])
-    frame = pd.DataFrame(rows, columns=["design", "component", "quantity", "unit", "price", "cost"], dtype=object)
+    frame = pd.DataFrame(
+        rows, columns=["design", "component", "quantity", "unit", "price", "cost"], dtype=object
+    )
     frame.attrs["totals"] = totals
     return frame
 
@@ -119,9 +130,15 @@ def speed(advice: Sequence[Any], statistics: Mapping[str, Mapping[str, Any]], al
         use = statistics.get(a.resource_id)
         if a.kind != "oversized machine" or not use or a.p95 is None:
             continue
-        before, after = (Decimal(str(round(float(alone) * stretch(u), 2))) for u in (use["cpu_p95"], min(a.p95, 99.0)))
+        before, after = (
+            Decimal(str(round(float(alone) * stretch(u), 2))) for u in (use["cpu_p95"], min(a.p95, 99.0))
+        )
         lost = after - before
-        price = CONTEXT.divide(CONTEXT.multiply(a.saving, STEP), lost).quantize(Decimal("0.01")) if lost > 0 else None
+        price = (
+            CONTEXT.divide(CONTEXT.multiply(a.saving, STEP), lost).quantize(Decimal("0.01"))
+            if lost > 0
+            else None
+        )
         rows.append(
             {
                 "name": a.name, "now": a.now, "candidate": a.candidate, "before": before, "after": after,
@@ -129,7 +146,9 @@ def speed(advice: Sequence[Any], statistics: Mapping[str, Mapping[str, Any]], al
             }
         )  # fmt: skip
     rows.sort(key=lambda r: (-(r["ten_ms"] or 0), r["name"]))
-    return pd.DataFrame(rows, columns=["name", "now", "candidate", "before", "after", "saving", "ten_ms"], dtype=object)
+    return pd.DataFrame(
+        rows, columns=["name", "now", "candidate", "before", "after", "saving", "ten_ms"], dtype=object
+    )
 
 
 def nines(one: Decimal, price: Decimal, most: int = 4) -> pd.DataFrame:
@@ -209,7 +228,9 @@ def totals(compared: pd.DataFrame) -> pd.DataFrame:
 
     rows: dict[str, dict[str, Any]] = {}
     for r in compared.to_dict("records"):
-        one = rows.setdefault(r["component"], {"component": r["component"], "today": None, "instead": "", "then": None})
+        one = rows.setdefault(
+            r["component"], {"component": r["component"], "today": None, "instead": "", "then": None}
+        )
         if r["design"] == "today":
             one["today"] = r["cost"]
         else:
@@ -222,7 +243,9 @@ def totals(compared: pd.DataFrame) -> pd.DataFrame:
 
 def _price(lines: pd.DataFrame, a: Any, kept: Decimal) -> Decimal:
     mine = lines[lines["resource_id"] == a.resource_id]
-    return CONTEXT.multiply(ratio(add(number(v) for v in mine["contracted"]), add(number(v) for v in mine["quantity"])), kept)
+    return CONTEXT.multiply(
+        ratio(add(number(v) for v in mine["contracted"]), add(number(v) for v in mine["quantity"])), kept
+    )
 
 
 def _given(value: Any) -> Decimal | None:

@@ -121,7 +121,12 @@ def adherence(charges: Table, schedules: Any) -> Measure:
         rows.ran(charges),
     )
     plans = [
-        (r["resource_id"], Week.parse(r["week"], r["zone"], mode=r.get("mode") or "both"), r["valid_from"], r["valid_to"])
+        (
+            r["resource_id"],
+            Week.parse(r["week"], r["zone"], mode=r.get("mode") or "both"),
+            r["valid_from"],
+            r["valid_to"],
+        )
         for r in schedules.to_dict("records")
     ]
 

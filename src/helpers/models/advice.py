@@ -265,7 +265,10 @@ def reserved(tags: Mapping[str, Any] | None) -> str:
     ('tagged Purpose: disaster drill', '', '')
     """
     for key, value in (tags or {}).items():
-        if re.sub(r"[\s_.:\-]+", "", key).casefold() in RESERVING and str(value or "").strip().casefold() not in NO:
+        if (
+            re.sub(r"[\s_.:\-]+", "", key).casefold() in RESERVING
+            and str(value or "").strip().casefold() not in NO
+        ):
             return f"tagged {key.strip()}: {str(value).strip()[:80]}"
     return ""
 

@@ -100,14 +100,20 @@ def review(
     if usage is not None and until is not None:
         usage = usage.filter(usage.start < until, usage.start >= until - WINDOW)
     statistics = None if usage is None else rightsizing.statistics(usage)
-    if statistics is not None and until is not None:  # a machine that was measured once and no longer is not known now
+    if (
+        statistics is not None and until is not None
+    ):  # a machine that was measured once and no longer is not known now
         statistics = statistics[[m.to_pydatetime() >= until - STALE for m in statistics["last"]]]
     if statistics is not None and not len(statistics):
         usage = statistics = None
     fleet, _, _ = rightsizing.machines(lines, instances)
     places = {
         m.resource_id: dict(
-            zip(("zone", "country"), schedules.zone_of(m.line["provider"], m.line["region"], zones), strict=True),
+            zip(
+                ("zone", "country"),
+                schedules.zone_of(m.line["provider"], m.line["region"], zones),
+                strict=True,
+            ),
             name=m.line["name"],
             tags=m.line["tags"],
         )
@@ -120,10 +126,10 @@ def review(
         lines, statistics, instances, usage=usage, schedules=plans, calendar=calendar, as_of=as_of
     ).joined(waste.recommend(lines, history, steps))
     uses = {} if statistics is None else statistics.to_dict("index")
-    measured = [(m, uses[m.resource_id]) for m in fleet if m.resource_id in uses and uses[m.resource_id]["cpu_hours"]]
-    return Review(
-        found, plans, statistics, _used(measured), currency, len(fleet), _days(uses), uses
-    )
+    measured = [
+        (m, uses[m.resource_id]) for m in fleet if m.resource_id in uses and uses[m.resource_id]["cpu_hours"]
+    ]
+    return Review(found, plans, statistics, _used(measured), currency, len(fleet), _days(uses), uses)
 
 
 def _own_zone(tags: Mapping[str, Any] | None) -> str:

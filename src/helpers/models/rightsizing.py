@@ -190,13 +190,18 @@ def short_hours(usage: Any, limits: Mapping[str, tuple[float, float]]) -> dict[s
         return {}
     asked = ibis.memtable(
         pd.DataFrame(
-            [(r, float(c), float(m)) for r, (c, m) in limits.items()], columns=["resource_id", "cpu_most", "memory_most"]
+            [(r, float(c), float(m)) for r, (c, m) in limits.items()],
+            columns=["resource_id", "cpu_most", "memory_most"],
         )
     )
     held = usage.filter(usage.metric.isin(["cpu", "memory"])).inner_join(asked, "resource_id")
     most = (held.metric == "cpu").ifelse(held.cpu_most, held.memory_most)
     hours = held.aggregate(by=["resource_id", "start"], short=(held.maximum > most).any())
-    found = hours.aggregate(by="resource_id", short=hours.short.sum(), hours=hours.count()).to_pyarrow().to_pylist()
+    found = (
+        hours.aggregate(by="resource_id", short=hours.short.sum(), hours=hours.count())
+        .to_pyarrow()
+        .to_pylist()
+    )
     return {r["resource_id"]: (int(r["short"] or 0), int(r["hours"])) for r in found}
 
 
@@ -244,7 +249,9 @@ class Prices:
             quantity, cost = _number(line["on_demand_quantity"]), _number(line["on_demand_contracted"])
             if found is None or not _hourly(line) or quantity <= 0 or cost <= 0:
                 continue
-            held = sums.setdefault((line["provider"], line["region"], found["type"]), [Decimal(0), Decimal(0)])
+            held = sums.setdefault(
+                (line["provider"], line["region"], found["type"]), [Decimal(0), Decimal(0)]
+            )
             held[0] += cost
             held[1] += quantity
         self.by_type = {key: ratio(cost, hours) for key, (cost, hours) in sums.items()}
@@ -266,7 +273,9 @@ class Prices:
         return ratio(CONTEXT.multiply(price, Decimal(kind["vcpu"])), Decimal(vcpu)), "by size"
 
 
-def machine_type(line: Mapping[str, Any], types: Mapping[tuple[str, str], Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def machine_type(
+    line: Mapping[str, Any], types: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
     """The row of the instance table that a line of charges speaks of: by its details, else by a word of its meter."""
     named = type_name(line)
     provider = _provider(line["provider"])
@@ -292,7 +301,9 @@ def typed(instances: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
     return {(r["provider"], r["type"]): r for r in instances.to_dict("records")}
 
 
-def machines(lines: pd.DataFrame, instances: pd.DataFrame) -> tuple[list[Machine], Prices, list[dict[str, Any]]]:
+def machines(
+    lines: pd.DataFrame, instances: pd.DataFrame
+) -> tuple[list[Machine], Prices, list[dict[str, Any]]]:
     """Resources that are machines, prices from the same charges, and machines of a type that nobody knows here."""
     types = typed(instances)
     prices = Prices(lines, types)
@@ -314,7 +325,9 @@ def machines(lines: pd.DataFrame, instances: pd.DataFrame) -> tuple[list[Machine
                 )
             continue
         price, _ = prices.of(line["provider"], line["region"], kind)
-        if price is None and _number(line["quantity"]) > 0:  # all of it is covered: its own price without the commitment
+        if (
+            price is None and _number(line["quantity"]) > 0
+        ):  # all of it is covered: its own price without the commitment
             price = ratio(_number(line["covered_contracted"]), _number(line["quantity"]))
         one = Machine(line, kind, price)
         before = found.get(one.resource_id)
@@ -400,13 +413,21 @@ def _smaller(one: Machine, use: Mapping[str, Any], prices: Prices, policy: Polic
     now = one.kind
     fits = []
     for (provider, _), kind in prices.types.items():
-        same = provider == now["provider"] and kind["family"] == now["family"] and kind["architecture"] == now["architecture"]
+        same = (
+            provider == now["provider"]
+            and kind["family"] == now["family"]
+            and kind["architecture"] == now["architecture"]
+        )
         if not same or kind["vcpu"] >= now["vcpu"]:
             continue
         factor = kind["vcpu"] / now["vcpu"]
         if factor < (policy.sure_step if use["cpu_hours"] >= policy.sure_days * 24 else policy.step):
             continue
-        memory = float(kind["memory_gib"] / now["memory_gib"]) if kind["memory_gib"] and now["memory_gib"] else factor
+        memory = (
+            float(kind["memory_gib"] / now["memory_gib"])
+            if kind["memory_gib"] and now["memory_gib"]
+            else factor
+        )
         if use["cpu_p999"] / factor > policy.processor:
             continue
         if use.get("memory_hours") and use["memory_peak"] / memory > policy.memory:
@@ -415,7 +436,10 @@ def _smaller(one: Machine, use: Mapping[str, Any], prices: Prices, policy: Polic
             continue
         price, basis = prices.of(one.line["provider"], one.line["region"], kind)
         if price is None:
-            price, basis = CONTEXT.multiply(one.price, ratio(Decimal(kind["vcpu"]), Decimal(now["vcpu"]))), "by size"
+            price, basis = (
+                CONTEXT.multiply(one.price, ratio(Decimal(kind["vcpu"]), Decimal(now["vcpu"]))),
+                "by size",
+            )
         share = CONTEXT.subtract(Decimal(1), ratio(price, one.price))
         fits.append((price, kind["vcpu"], Smaller(kind, factor, memory, share, basis)))
     if not fits:
@@ -511,7 +535,9 @@ def _newer(found, one, said, left, prices, policy) -> Left:
     if not later or one.price is None:
         return left
     superseded = bool(one.line["legacy"])
-    priced = [(p, k, b) for k in later for p, b in [prices.of(one.line["provider"], one.line["region"], k)] if p]
+    priced = [
+        (p, k, b) for k in later for p, b in [prices.of(one.line["provider"], one.line["region"], k)] if p
+    ]
     if not priced:
         if superseded:
             found.possible.append(_old(said, later[-1], Decimal(0), Decimal(0), "no price", superseded, one))
@@ -568,7 +594,9 @@ def _arm(found, one, said, left, prices, arm, policy) -> None:
     shown = arm.get(work, "") if work else ""
     managed = now["service"] != "machine"
     saved, blocked, _ = left.cut(share)
-    evidence = f"{shown} does the same work on ARM" if shown else "the provider runs the software" if managed else ""
+    evidence = (
+        f"{shown} does the same work on ARM" if shown else "the provider runs the software" if managed else ""
+    )
     advice = Advice(
         "ARM", **said, candidate=kind["type"], saving=cents(saved), blocked=cents(blocked), basis=basis,
         confidence="medium" if evidence else "low", effort=EFFORT["ARM"],
@@ -597,7 +625,11 @@ def _enough(kind: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 
 def _idle(one: Machine, use: Mapping[str, Any], policy: Policy) -> bool:
     """No work in any hour: one busy day in the window, or an application in memory, and it is not idle."""
-    if not use.get("cpu_hours") or use["cpu_highest"] > policy.idle_average or use["cpu_peak"] > policy.idle_peak:
+    if (
+        not use.get("cpu_hours")
+        or use["cpu_highest"] > policy.idle_average
+        or use["cpu_peak"] > policy.idle_peak
+    ):
         return False
     if use.get("memory_hours") and use["memory_peak"] > policy.idle_memory:
         return False
@@ -605,7 +637,11 @@ def _idle(one: Machine, use: Mapping[str, Any], policy: Policy) -> bool:
 
 
 def season_ahead(
-    calendar: pd.DataFrame | None, department: str | None, today: date | None, use: Mapping[str, Any], policy: Policy
+    calendar: pd.DataFrame | None,
+    department: str | None,
+    today: date | None,
+    use: Mapping[str, Any],
+    policy: Policy,
 ) -> str:
     """A season of the department that begins soon and that the measured hours do not hold, in words; else empty."""
     if calendar is None or today is None or not department:
@@ -614,9 +650,18 @@ def season_ahead(
         scope = [s.strip() for s in str(row["scope"] or "*").split(";")]
         if row["kind"] not in SEASONS or not ({"*", department} & set(scope)):
             continue
-        seen = use.get("first") is not None and use["first"].date() <= row["end"] and use["last"].date() >= row["start"]
+        seen = (
+            use.get("first") is not None
+            and use["first"].date() <= row["end"]
+            and use["last"].date() >= row["start"]
+        )
         known = row.get("known_on") is None or row["known_on"] != row["known_on"] or row["known_on"] <= today
-        if known and not seen and today <= row["end"] and row["start"] <= today + timedelta(days=policy.season_days):
+        if (
+            known
+            and not seen
+            and today <= row["end"]
+            and row["start"] <= today + timedelta(days=policy.season_days)
+        ):
             return f"{row['name']} begins {row['start']:%Y-%m-%d} and is not in the measured hours"
     return ""
 
@@ -628,10 +673,14 @@ def _missing(one: Machine, use: Mapping[str, Any]) -> tuple[list[str], list[str]
         "network": bool(use.get("network_hours")),
         "the graphics processor": not one.kind["gpu"],
     }
-    return [n for n, there in have.items() if not there], [n for n, there in have.items() if there and "graphics" not in n]
+    return [n for n, there in have.items() if not there], [
+        n for n, there in have.items() if there and "graphics" not in n
+    ]
 
 
-def _limits(missing: Iterable[str], blocked: Decimal, use: Mapping[str, Any], season: str = "", days=0.0, policy=None) -> str:
+def _limits(
+    missing: Iterable[str], blocked: Decimal, use: Mapping[str, Any], season: str = "", days=0.0, policy=None
+) -> str:
     parts = [f"not measured: {', '.join(missing)}"] if missing else []
     if policy is not None and days < policy.least_days:
         parts.append(f"measured for {days:.0f} days only")
@@ -682,7 +731,13 @@ def _last_day(known: Mapping[str, Mapping[str, Any]]) -> date | None:
 
 def _provider(name: str | None) -> str:
     text = (name or "").casefold()
-    for word, known in (("amazon", "AWS"), ("aws", "AWS"), ("azure", "Microsoft"), ("microsoft", "Microsoft"), ("google", "Google")):
+    for word, known in (
+        ("amazon", "AWS"),
+        ("aws", "AWS"),
+        ("azure", "Microsoft"),
+        ("microsoft", "Microsoft"),
+        ("google", "Google"),
+    ):
         if word in text:
             return known
     return name or ""

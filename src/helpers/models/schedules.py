@@ -146,7 +146,9 @@ def learn(
     return found
 
 
-def replay(week: Week, hours: Sequence[tuple[datetime, bool]], **run_as: Any) -> tuple[Decimal, int, int, float]:
+def replay(
+    week: Week, hours: Sequence[tuple[datetime, bool]], **run_as: Any
+) -> tuple[Decimal, int, int, float]:
     """A plan held against hours that were measured.
 
     Parameters
@@ -206,7 +208,9 @@ def _often_quiet(usage: Any, resources: list[str], habits: Habits) -> list[str]:
 
 def _hours(usage: Any, resources: list[str], habits: Habits) -> dict[str, list[tuple[datetime, bool]]]:
     """Each hour measured of the resources, and whether it was used; an hour without a value counts as used."""
-    held = usage.filter(usage.resource_id.isin(resources), usage.metric.isin(["cpu", "network_in", "network_out"]))
+    held = usage.filter(
+        usage.resource_id.isin(resources), usage.metric.isin(["cpu", "network_in", "network_out"])
+    )
     hourly = held.aggregate(
         by=["resource_id", "start"],
         average=held.average.max(where=held.metric == "cpu"),
@@ -221,7 +225,11 @@ def _hours(usage: Any, resources: list[str], habits: Habits) -> dict[str, list[t
         busiest[resource] = max(busiest.get(resource, 0.0), traffic or 0.0)
     for resource, start, average, maximum, traffic in zip(*columns, strict=True):
         low = average is not None and maximum is not None and 0 <= average <= habits.quiet_average
-        quiet = low and maximum <= habits.quiet_peak and (traffic or 0.0) <= habits.quiet_network * busiest[resource]
+        quiet = (
+            low
+            and maximum <= habits.quiet_peak
+            and (traffic or 0.0) <= habits.quiet_network * busiest[resource]
+        )
         if average is not None or traffic is not None:
             found.setdefault(resource, []).append((_utc(start), not quiet))
     return {r: h for r, h in found.items() if h}
@@ -245,9 +253,12 @@ def _plan(
         held[0] += used
         held[1] += 1
     needed = {
-        day: [_needed(slots.get((day, hour)), habits) for hour in range(24) for _ in range(4)] for day in range(7)
+        day: [_needed(slots.get((day, hour)), habits) for hour in range(24) for _ in range(4)]
+        for day in range(7)
     }
-    week = grid_to_week(_smoothed(needed, habits), place["zone"], skip=free and _coming(free, hours, place, calendar))
+    week = grid_to_week(
+        _smoothed(needed, habits), place["zone"], skip=free and _coming(free, hours, place, calendar)
+    )
     if week.hours_on / 168 > 1 - habits.least_off:
         return None
     on = [s for (d, h), s in slots.items() if needed[d][h * 4]]
@@ -278,7 +289,8 @@ def _smoothed(needed: Mapping[int, list[bool]], habits: Habits) -> dict[int, lis
     flat = [q for day in range(7) for q in needed[day]]
     size = len(flat)
     grown = [
-        any(flat[(i + k) % size] for k in range(habits.lead + 1)) or any(flat[(i - k) % size] for k in range(habits.lag + 1))
+        any(flat[(i + k) % size] for k in range(habits.lead + 1))
+        or any(flat[(i - k) % size] for k in range(habits.lag + 1))
         for i in range(size)
     ]
     if not any(grown):
@@ -324,7 +336,11 @@ def _holidays(first: date, last: date, country: str, calendar: pd.DataFrame | No
     found: set[date] = set()
     if country:
         try:
-            found = {d for d in holidays.country_holidays(country, years=range(first.year, last.year + 1)) if first <= d <= last}
+            found = {
+                d
+                for d in holidays.country_holidays(country, years=range(first.year, last.year + 1))
+                if first <= d <= last
+            }
         except NotImplementedError:  # the library does not know the country: the calendar may
             found = set()
     if calendar is not None:

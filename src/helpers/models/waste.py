@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 GB_MONTH = re.compile(r"(?i)^[gt]i?b[- /]?mo(nth)?s?$")
 SNAPSHOT = re.compile(r"(?i)snapshot")
-DISK = re.compile(r"(?i)volumeusage|\bdisks?\b|block volume|pd[- ](?:ssd|standard|balanced)|persistent disk|hyperdisk")
+DISK = re.compile(
+    r"(?i)volumeusage|\bdisks?\b|block volume|pd[- ](?:ssd|standard|balanced)|persistent disk|hyperdisk"
+)
 BALANCER = re.compile(r"(?i)loadbalancer|load balanc|forwarding rule|application gateway")
 ADDRESS_IDLE = re.compile(r"(?i)idleaddress|idle address|unused.*ip|static ip.*(?:unused|not in use)")
 ADDRESS = re.compile(r"(?i)public ip|static ip|elastic ip")
@@ -65,7 +67,11 @@ class Rules:
 
 
 def recommend(
-    lines: pd.DataFrame, history: pd.DataFrame, steps: Iterable[Mapping[str, str]], *, rules: Rules | None = None
+    lines: pd.DataFrame,
+    history: pd.DataFrame,
+    steps: Iterable[Mapping[str, str]],
+    *,
+    rules: Rules | None = None,
 ) -> Found:
     """Advice for everything that is no machine.
 
@@ -196,7 +202,11 @@ def _snapshots(line: Mapping[str, Any], look: _Look) -> _Said | None:
 
 def _logs(line: Mapping[str, Any], look: _Look) -> _Said | None:
     """A store of logs that only grows: kept without end."""
-    if not _stored(line) or (line["subcategory"] or "") != "Observability" and "log" not in (line["type"] or "").casefold():
+    if (
+        not _stored(line)
+        or (line["subcategory"] or "") != "Observability"
+        and "log" not in (line["type"] or "").casefold()
+    ):
         return None
     if not look.never_shrank(line):
         return None
@@ -230,7 +240,11 @@ def _cold(line: Mapping[str, Any], look: _Look) -> _Said | None:
     if read or len(held) < 13 or held[-1].over(held[0]) - 1 >= look.rules.still:
         return None
     seen = look.tiers.get((line["provider"], line["region"]))
-    own = ratio(_number(line["contracted"]), _number(line["quantity"])) if _number(line["quantity"]) else Decimal(0)
+    own = (
+        ratio(_number(line["contracted"]), _number(line["quantity"]))
+        if _number(line["quantity"])
+        else Decimal(0)
+    )
     if seen and own > seen[1] > 0:
         share, name, basis = 1 - ratio(seen[1], own), f"{step['cheaper']} ({seen[0]})", "charges"
     else:
@@ -244,9 +258,16 @@ def _cold(line: Mapping[str, Any], look: _Look) -> _Said | None:
 
 def _balancer(line: Mapping[str, Any], look: _Look) -> _Said | None:
     """A balancer with hours and nothing else: no capacity units, no bytes."""
-    if not BALANCER.search(f"{line['meter']} {line['type']}") or "hour" not in (line["unit"] or "").casefold():
+    if (
+        not BALANCER.search(f"{line['meter']} {line['type']}")
+        or "hour" not in (line["unit"] or "").casefold()
+    ):
         return None
-    other = [o for o in look.of_resource[line["resource_id"]] if o["meter"] != line["meter"] and _number(o["quantity"]) > 0]
+    other = [
+        o
+        for o in look.of_resource[line["resource_id"]]
+        if o["meter"] != line["meter"] and _number(o["quantity"]) > 0
+    ]
     if other:
         return None
     return _Said(
@@ -262,7 +283,12 @@ def _address(line: Mapping[str, Any], look: _Look) -> _Said | None:
             "idle address", Decimal(1), "none", "removed", "high",
             "The provider charges them as not in use.", "an address that partners have allowed is hard to get again",
         )  # fmt: skip
-    if not ADDRESS.search(meter) or "hour" not in (line["unit"] or "").casefold() or not _named(line) or look.runs(line):
+    if (
+        not ADDRESS.search(meter)
+        or "hour" not in (line["unit"] or "").casefold()
+        or not _named(line)
+        or look.runs(line)
+    ):
         return None
     return _Said(
         "idle address", Decimal(1), "none", "removed", "low",
@@ -348,7 +374,9 @@ def _cheaper_tiers(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str]
 
 
 def _fits(step: Mapping[str, str], line: Mapping[str, Any]) -> bool:
-    return bool(re.search(step["provider"], line["provider"] or "") and re.search(step["meter"], line["meter"] or ""))
+    return bool(
+        re.search(step["provider"], line["provider"] or "") and re.search(step["meter"], line["meter"] or "")
+    )
 
 
 def _stored(line: Mapping[str, Any]) -> bool:

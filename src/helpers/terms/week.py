@@ -57,7 +57,9 @@ class Week:
         for day in self.on:
             ends = [q for stretch in day for q in stretch]
             if ends != sorted(set(ends)) or (ends and not 0 <= ends[0] < ends[-1] <= QUARTERS):
-                raise UsageError(f"stretches {day}", "quarters from 0 to 96 in order, apart", "join what touches")
+                raise UsageError(
+                    f"stretches {day}", "quarters from 0 to 96 in order, apart", "join what touches"
+                )
 
     @classmethod
     def parse(cls, text: str, zone: str, *, skip: Iterable[date] = (), mode: str = "both") -> Week:
@@ -70,15 +72,21 @@ class Week:
         """
         given = text.strip().casefold()
         if given in ("always", "never"):
-            return cls(zone, (((0, QUARTERS),),) * 7 if given == "always" else ((),) * 7, frozenset(skip), mode)
+            return cls(
+                zone, (((0, QUARTERS),),) * 7 if given == "always" else ((),) * 7, frozenset(skip), mode
+            )
         days: list[list[Stretch]] = [[] for _ in DAYS]
         for part in (p.strip() for p in given.replace("–", "-").split(";")):
             found = re.fullmatch(r"([a-z]{3}(?:[-,][a-z]{3})*) (\d{1,2}:\d{2})-(\d{1,2}:\d{2})", part)
             if not found:
-                raise UsageError(f"week {text!r}", "days and times", "write it like mon-fri 07:45-19:00; sat 10:00-14:00")
+                raise UsageError(
+                    f"week {text!r}", "days and times", "write it like mon-fri 07:45-19:00; sat 10:00-14:00"
+                )
             start, stop = _quarter(found[2]), _quarter(found[3])
             if stop <= start:
-                raise UsageError(f"{part!r}", "an end after its start", "cut what passes midnight into two days")
+                raise UsageError(
+                    f"{part!r}", "an end after its start", "cut what passes midnight into two days"
+                )
             for day in _days(found[1]):
                 days[day].append((start, stop))
         return cls(zone, tuple(_joined(d) for d in days), frozenset(skip), mode)
@@ -101,7 +109,11 @@ class Week:
     @property
     def words(self) -> str:
         """The same for people."""
-        return re.sub(r"(?<=[A-Za-z0-9])-(?=[A-Za-z0-9])", "–", re.sub(r"\b[a-z]{3}\b", lambda m: m[0].capitalize(), self.text))
+        return re.sub(
+            r"(?<=[A-Za-z0-9])-(?=[A-Za-z0-9])",
+            "–",
+            re.sub(r"\b[a-z]{3}\b", lambda m: m[0].capitalize(), self.text),
+        )
 
     def _groups(self) -> list[tuple[list[int], tuple[Stretch, ...]]]:
         groups: dict[tuple[Stretch, ...], list[int]] = {}
@@ -154,7 +166,7 @@ class Week:
 
 @dataclass(frozen=True)
 class Override:
-    """"Keep on until Friday": from a moment to its end the plan is not followed; at the end it is again."""
+    """ "Keep on until Friday": from a moment to its end the plan is not followed; at the end it is again."""
 
     start: datetime
     until: datetime
@@ -198,7 +210,9 @@ def run(
     states = [(start, on)]
     for moment, _, state in sorted(e for e in events if start <= e[0] < end):
         if state != states[-1][1]:
-            states = [*states[:-1], (moment, state)] if states[-1][0] == moment else [*states, (moment, state)]
+            states = (
+                [*states[:-1], (moment, state)] if states[-1][0] == moment else [*states, (moment, state)]
+            )
     return states
 
 

@@ -73,7 +73,10 @@ def week(plan: Any, *, title: str | None = None) -> Chart:
         + ("; no hour of use would have been lost" if not plan.wrong_hours else "")
     )
     rows = tuple(
-        (DAY_NAMES[d], *(f"{a // 4:02d}:{a % 4 * 15:02d}–{b // 4:02d}:{b % 4 * 15:02d}" for a, b in plan.week.on[d][:2]))
+        (
+            DAY_NAMES[d],
+            *(f"{a // 4:02d}:{a % 4 * 15:02d}–{b // 4:02d}:{b % 4 * 15:02d}" for a, b in plan.week.on[d][:2]),
+        )
         + ("off all day",) * (not plan.week.on[d])
         + ("",) * (1 - max(len(plan.week.on[d][:2]), 1) + 0)
         for d in range(7)
@@ -103,7 +106,9 @@ def _draw_week(width, plan) -> theme.Canvas:
         canvas.text(left - 8, y + row / 2, DAY_NAMES[day], align="right")
         for hour in range(24):
             use = plan.profile[day][hour]
-            colour = "rule" if use is None else "paper" if use <= 0 else "adds-soft" if use < 0.5 else "context"
+            colour = (
+                "rule" if use is None else "paper" if use <= 0 else "adds-soft" if use < 0.5 else "context"
+            )
             canvas.bar(left + hour * step + 0.5, y + 1, step - 1, row - 2, colour)
     for day in range(7):
         y = top + day * row
@@ -131,16 +136,27 @@ def risk(advice: Sequence[Any], *, currency: str = "", title: str | None = None)
     safe = sum(1 for a in shown if not a.risk)
     found = title or (
         f"{sentences.capital(sentences.count(len(shown)))} machine{'s'[: len(shown) > 1]} could be smaller; "
-        + ("none would have been short" if safe == len(shown) else f"{sentences.count(len(shown) - safe)} would have been short at times")
+        + (
+            "none would have been short"
+            if safe == len(shown)
+            else f"{sentences.count(len(shown) - safe)} would have been short at times"
+        )
     )
     rows = tuple(
-        (plain(a.name), number(s, at), f"{a.p999:.0f} %", f"{a.peak:.0f} %", percent(Decimal(str(a.risk or 0)), 2) if a.risk is not None else "—")
+        (
+            plain(a.name),
+            number(s, at),
+            f"{a.p999:.0f} %",
+            f"{a.peak:.0f} %",
+            percent(Decimal(str(a.risk or 0)), 2) if a.risk is not None else "—",
+        )
         for a, s in zip(shown, footed, strict=True)
     )
     return Chart(
         found,
         f"Bars: saving a month, {currency}. Dot: use of the smaller machine in the busiest thousandth of past hours; line: to its peak",
-        "; ".join(f"{r[0]} saves {r[1]} {currency}, busiest thousandth {r[2]}, peak {r[3]}" for r in rows[:8]) + ".",
+        "; ".join(f"{r[0]} saves {r[1]} {currency}, busiest thousandth {r[2]}, peak {r[3]}" for r in rows[:8])
+        + ".",
         lambda width: _draw_risk(width, shown, [number(s, at) for s in footed]),
         ("Machine", f"Saving, {currency}", "Busiest thousandth", "Peak", "Hours short"),
         rows,
@@ -191,7 +207,9 @@ def owners(coverage: Any, *, currency: str = "", title: str | None = None) -> Ch
     at = sentences.places([a for _, a, _ in rows])
     footed = foot([a for _, a, _ in rows], at)
     found = title or (
-        f"{percent(nobody)} of cost has no owner by any rule" if nobody else "Every cost has an owner by a rule"
+        f"{percent(nobody)} of cost has no owner by any rule"
+        if nobody
+        else "Every cost has an owner by a rule"
     )
     table = tuple((n, number(a, at), percent(s)) for (n, _, s), a in zip(rows, footed, strict=True))
     return Chart(
@@ -215,7 +233,9 @@ def _draw_owners(width, table, shares) -> theme.Canvas:
         y = 2 + row * i + row / 2
         odd = name == "no rule"
         canvas.text(left - 10, y, theme.fitted(name, left - 10), align="right")
-        canvas.bar(left, y - 9, max(share, 0) / most * (width - left - right), 18, "adds" if odd else "context")
+        canvas.bar(
+            left, y - 9, max(share, 0) / most * (width - left - right), 18, "adds" if odd else "context"
+        )
         canvas.text(left + max(share, 0) / most * (width - left - right) + 6, y, said[i], bold=odd)
     return canvas
 

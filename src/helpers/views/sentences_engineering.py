@@ -32,7 +32,11 @@ def of_advice(found: Any, *, currency: str, subject: str = "") -> str:
     for a in found.advice:
         kinds[a.kind] = kinds.get(a.kind, Decimal(0)) + a.saving
     first, *rest = sorted(kinds, key=lambda k: (-kinds[k], k))
-    most = f"all of it by {plural(first)}" if not rest else f"most of it by {plural(first)} and {plural(rest[0])}"
+    most = (
+        f"all of it by {plural(first)}"
+        if not rest
+        else f"most of it by {plural(first)} and {plural(rest[0])}"
+    )
     if len(rest) > 1 and kinds[first] + kinds[rest[0]] < found.saving / 2:
         most = f"{plural(first)} and {plural(rest[0])} first"
     share = percent(ratio(found.saving, found.cost), 0) if found.cost else "—"
@@ -121,10 +125,18 @@ def of_promises(judged: Any, currency: str) -> str:
     nobody = [r for r in judged.to_dict("records") if r["judgement"] == "nobody's"]
     parts = []
     if none:
-        parts.append(f"{count(len(none))} of {count(len(done))} done action{'s'[: len(done) > 1]} moved no charge")
+        parts.append(
+            f"{count(len(none))} of {count(len(done))} done action{'s'[: len(done) > 1]} moved no charge"
+        )
     if nobody:
-        parts.append(f"{count(len(nobody))} open one{'s'[: len(nobody) > 1]} {'have' if len(nobody) > 1 else 'has'} no owner")
-    return capital(listed(parts)) if parts else f"{capital(count(len(judged)))} actions, none of them without effect or owner"
+        parts.append(
+            f"{count(len(nobody))} open one{'s'[: len(nobody) > 1]} {'have' if len(nobody) > 1 else 'has'} no owner"
+        )
+    return (
+        capital(listed(parts))
+        if parts
+        else f"{capital(count(len(judged)))} actions, none of them without effect or owner"
+    )
 
 
 def of_speed(speed: Any, currency: str) -> str:

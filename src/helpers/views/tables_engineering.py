@@ -23,7 +23,13 @@ def advice(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
     footed = [number(v, at) for v in foot(amounts, at)] if amounts else []
     head = ["Resource", "What to do", f"Saving, {currency}", "Sure", "Evidence and limits"]
     rows = [
-        [plain(a.name), _do(a), s, a.confidence, f"{a.why} {sentences.capital(a.limits)}{'.' if a.limits else ''}".strip()]
+        [
+            plain(a.name),
+            _do(a),
+            s,
+            a.confidence,
+            f"{a.why} {sentences.capital(a.limits)}{'.' if a.limits else ''}".strip(),
+        ]
         for a, s in zip(shown, footed, strict=False)
     ]
     if rest:
@@ -38,7 +44,9 @@ def _do(a: Any) -> str:
         "idle machine": "stop and remove", "orphaned disk": "remove", "idle load balancer": "remove", "idle address": "release",
     }  # fmt: skip
     if a.kind in verbs:
-        return f"{sentences_engineering.plural(a.kind)[:-1] if a.kind == 'idle address' else a.kind}: {verbs[a.kind]}".replace("addresse:", "address:")
+        return f"{sentences_engineering.plural(a.kind)[:-1] if a.kind == 'idle address' else a.kind}: {verbs[a.kind]}".replace(
+            "addresse:", "address:"
+        )
     if a.kind == "schedule":
         return f"switch off but for {a.candidate.split(' ')[0]} {' '.join(a.candidate.split(' ')[1:])}"
     return f"{a.kind}: {a.candidate}"
@@ -47,11 +55,23 @@ def _do(a: Any) -> str:
 def left_alone(review: Any, *, currency: str = "") -> Shown:
     """What looks wrong and is left alone, what waits for a measurement or a test, and what nobody knows."""
     found = review.found
-    rows = [[plain(h["name"]), "left alone", number(h["cost"], 0), plain(h["reason"], 160)] for h in found.held[:8]]
-    rows += [
-        [plain(a.name), f"not counted: {a.kind}", number(a.saving, 0), plain(a.limits, 160)] for a in found.possible[:8]
+    rows = [
+        [plain(h["name"]), "left alone", number(h["cost"], 0), plain(h["reason"], 160)]
+        for h in found.held[:8]
     ]
-    rows += [[plain(u["name"]), f"type {plain(u['type'])}", number(u["cost"], 0), "the instance table does not have it"] for u in found.unknown[:4]]
+    rows += [
+        [plain(a.name), f"not counted: {a.kind}", number(a.saving, 0), plain(a.limits, 160)]
+        for a in found.possible[:8]
+    ]
+    rows += [
+        [
+            plain(u["name"]),
+            f"type {plain(u['type'])}",
+            number(u["cost"], 0),
+            "the instance table does not have it",
+        ]
+        for u in found.unknown[:4]
+    ]
     n = len(found.held)
     title = (
         f"{sentences.capital(sentences.count(n))} thing{'s'[: n != 1]} left alone, {sentences.count(len(found.possible))} not counted"
@@ -74,32 +94,63 @@ def next_rules(owners: Any, *, currency: str = "") -> Shown:
         if rows
         else "No rule is missing"
     )
-    return _table(title, f"The rules that would add most, one after another, {currency}", ["Rule", currency or "Amount", "Share"], rows, (0,))
+    return _table(
+        title,
+        f"The rules that would add most, one after another, {currency}",
+        ["Rule", currency or "Amount", "Share"],
+        rows,
+        (0,),
+    )
 
 
 def ownership(tagging: Any, leavers: Any, owners: Any, *, currency: str = "", top: int = 4) -> Shown:
     """Resources that no tag gives an owner, keys spelt otherwise, owners who left, and names that collide."""
     rows: list[list[str]] = []
     parts = []
-    for what, word in (("no owner by tag", "without an owner by tag"), ("key spelt", "with the owner's key spelt otherwise")):
+    for what, word in (
+        ("no owner by tag", "without an owner by tag"),
+        ("key spelt", "with the owner's key spelt otherwise"),
+    ):
         mine = [r for r in tagging.to_dict("records") if r["problem"].startswith(what)]
-        rows += [[plain(r["name"]), plain(r["problem"]), plain(r["department"]), number(r["cost"], 0)] for r in mine[:top]]
+        rows += [
+            [plain(r["name"]), plain(r["problem"]), plain(r["department"]), number(r["cost"], 0)]
+            for r in mine[:top]
+        ]
         if mine:
             parts.append(f"{sentences.count(len(mine))} {word}")
     gone = leavers.to_dict("records")
     rows += [
-        [plain(r["name"]), plain(f"{r['owner']} left on {sentences.day(r['left'])}"), plain(r["now"] or "nobody"), number(r["cost"], 0)]
+        [
+            plain(r["name"]),
+            plain(f"{r['owner']} left on {sentences.day(r['left'])}"),
+            plain(r["now"] or "nobody"),
+            number(r["cost"], 0),
+        ]
         for r in gone[:top]
     ]
     if gone:
         parts.append(f"{sentences.count(len(gone))} whose owner left")
     clash = owners.collisions().to_dict("records")
-    rows += [[plain(r["first"], 60), plain(f"also {r['second']}", 70), "the first decides", number(r["amount"], 0)] for r in clash[:2]]
+    rows += [
+        [plain(r["first"], 60), plain(f"also {r['second']}", 70), "the first decides", number(r["amount"], 0)]
+        for r in clash[:2]
+    ]
     shared = owners.shared().to_dict("records")
-    rows += [[plain(r["service"]), f"shared, {plain(r['shared'])}", "all", number(r["amount"], 0)] for r in shared[:2]]
+    rows += [
+        [plain(r["service"]), f"shared, {plain(r['shared'])}", "all", number(r["amount"], 0)]
+        for r in shared[:2]
+    ]
     title = f"Resources: {sentences.listed(parts)}" if parts else "Every resource has an owner by its tag"
-    subtitle = f"The dearest of each; rules that collide and shared cost are named, nothing is merged, {currency}"
-    return _table(title, subtitle, ["Resource or rule", "What is wrong", "Whose by the rules", currency or "Cost"], rows, (0, 1, 2))
+    subtitle = (
+        f"The dearest of each; rules that collide and shared cost are named, nothing is merged, {currency}"
+    )
+    return _table(
+        title,
+        subtitle,
+        ["Resource or rule", "What is wrong", "Whose by the rules", currency or "Cost"],
+        rows,
+        (0, 1, 2),
+    )
 
 
 def design(designs: Any, speed: Any, *, currency: str = "", top: int = 8) -> Shown:
@@ -109,7 +160,13 @@ def design(designs: Any, speed: Any, *, currency: str = "", top: int = 8) -> Sho
         f"Today's measured charges and the same work another way, {currency} a month; shares of traffic are assumed",
         ["Component", "Today", "Instead", "Then", "Less"],
         [
-            [plain(r["component"]), number(r["today"], 0), plain(r["instead"]), number(r["then"], 0), number(r["saving"], 0)]
+            [
+                plain(r["component"]),
+                number(r["today"], 0),
+                plain(r["instead"]),
+                number(r["then"], 0),
+                number(r["saving"], 0),
+            ]
             for r in designs.to_dict("records")[:top]
         ],
         (0, 2),
@@ -119,7 +176,13 @@ def design(designs: Any, speed: Any, *, currency: str = "", top: int = 8) -> Sho
         "An answer's time in the busiest twentieth of hours, modelled from use (processor sharing), and what it costs to keep it",
         ["Machine", "Instead", "Now, ms", "Then, ms", f"Ten ms, {currency}"],
         [
-            [plain(r["name"]), plain(r["candidate"]), number(r["before"], 1), number(r["after"], 1), number(r["ten_ms"], 0)]
+            [
+                plain(r["name"]),
+                plain(r["candidate"]),
+                number(r["before"], 1),
+                number(r["after"], 1),
+                number(r["ten_ms"], 0),
+            ]
             for r in speed.to_dict("records")[:top]
         ],
         (0, 1),
@@ -138,7 +201,13 @@ def promises(judged: Any, *, currency: str = "") -> Shown:
     ]  # fmt: skip
     subtitle = "Saving promised and seen in effective cost a month, whole months before and after; age from opened to closed or today"
     head = ["Resource", "Owner", "Age", "Status", "Promised", "Seen", "Judgement"]
-    return _table(sentences_engineering.of_promises(judged, currency), subtitle if rows else "", head, rows, (0, 1, 3, 6))
+    return _table(
+        sentences_engineering.of_promises(judged, currency),
+        subtitle if rows else "",
+        head,
+        rows,
+        (0, 1, 3, 6),
+    )
 
 
 def again(month: Any, *, currency: str = "") -> Shown:
@@ -146,11 +215,20 @@ def again(month: Any, *, currency: str = "") -> Shown:
     return advice(month.review, currency=currency)
 
 
-def _table(title: str, subtitle: str, head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int], total=False) -> Shown:
+def _table(
+    title: str,
+    subtitle: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: Sequence[int],
+    total=False,
+) -> Shown:
     body = titled(title, subtitle)
     if rows:
         body += table(head, rows, caption=f"{title}. {subtitle}", left=left, last_is_total=total)
-    return Shown(block("listing", body), f"{title}\n{subtitle}\n{text_table(list(head), [list(r) for r in rows])}")
+    return Shown(
+        block("listing", body), f"{title}\n{subtitle}\n{text_table(list(head), [list(r) for r in rows])}"
+    )
 
 
 __all__ = ["advice", "again", "design", "left_alone", "next_rules", "ownership", "promises"]
