@@ -72,9 +72,8 @@ def real() -> dict:
         second = [h for h in hours if middle <= h[0] < middle + timedelta(days=7)]
         usage = table([(name, "cpu", "%", *h) for h in first])
         numbers = rightsizing.statistics(usage)
-        line = {
-            c: None
-            for c in (
+        line = dict.fromkeys(
+            (
                 "account",
                 "account_id",
                 "category",
@@ -91,7 +90,7 @@ def real() -> dict:
                 "covered_contracted",
                 "spot_quantity",
             )
-        }
+        )
         line |= {"provider": "AWS", "region": "us-east-1", "service": "EC2", "resource_id": name, "details": '{"InstanceType": "m6i.4xlarge"}', "sku": "x", "unit": "Hours", "name": name, "type": "instance", "tags": {}, "quantity": Decimal(720), "on_demand_quantity": Decimal(720), "effective": Decimal(552), "contracted": Decimal(552), "on_demand": Decimal(552), "on_demand_contracted": Decimal(552)}  # fmt: skip
         import pandas as pd
 

@@ -169,7 +169,7 @@ def test_the_calendar_holds_the_plan_with_its_holidays():
     import icalendar
 
     book = icalendar.Calendar.from_ical(files(given())["schedules.ics"])
-    (event,) = [c for c in book.walk("VEVENT")]
+    (event,) = list(book.walk("VEVENT"))
     start = event.decoded("dtstart")
     assert (start.hour, start.minute, start.tzinfo.key) == (7, 45, "America/New_York")
     assert event.decoded("duration") == timedelta(hours=11, minutes=15)

@@ -112,7 +112,7 @@ def weeks(draw):
 def test_transitions_alternate_and_agree_with_the_state_whatever_the_clock_does(week, offset):
     start = utc("2026-01-01") + timedelta(days=offset)
     end = start + timedelta(days=9)
-    events = [e for e in week.transitions(start, end)]
+    events = list(week.transitions(start, end))
     assert [m for m, _ in events] == sorted(m for m, _ in events)
     for (_, a), (_, b) in pairwise(events):
         assert a != b

@@ -95,7 +95,7 @@ def custodian(chosen) -> str:
             )
             skip = {"skip-days": list(skips[hours, zone])} if skips[hours, zone] else {}
             for word, hour, action in (("offhour", 19, "stop"), ("onhour", 7, "start")):
-                if word == "onhour" and "on=[]" in hours or word == "offhour" and "off=[]" in hours:
+                if (word == "onhour" and "on=[]" in hours) or (word == "offhour" and "off=[]" in hours):
                     continue
                 time_filter = {"type": word, word: hour, "tag": tag, "default_tz": zone, "opt-out": False}
                 policies.append(

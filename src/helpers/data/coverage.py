@@ -6,7 +6,7 @@ Nothing is merged and nothing is changed: what collides is listed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -171,7 +171,9 @@ class Groups:
                     one, two = list(tags.items())[:2]
                     key = ("spellings", f"{one[0]!r}: {one[1]}", f"{two[0]!r}: {two[1]}")
                     found[key] = add([found.get(key, 0), r["cost"] or 0])
-        rows = [dict(zip(("what", "first", "second"), k, strict=True), amount=v) for k, v in found.items()]
+        rows: list[dict[str, Any]] = [
+            {"what": what, "first": one, "second": two, "amount": v} for (what, one, two), v in found.items()
+        ]
         rows.sort(key=lambda r: (-r["amount"], r["first"]))
         return pd.DataFrame(rows, columns=["what", "first", "second", "amount"], dtype=object)
 

@@ -88,9 +88,15 @@ def lines(charges: Table, which: Month, *, currency: str) -> pd.DataFrame:
 
 def alive(frame: pd.DataFrame) -> pd.DataFrame:
     """The lines of resources that still ran when their provider's charges of the month end: what is gone needs no advice."""
-    ends = frame.groupby("provider", dropna=False)["last"].transform("max")
-    latest = frame.groupby("resource_id")["last"].transform("max")
-    return frame[(ends - latest).map(lambda gone: gone <= STILL)].reset_index(drop=True)
+    ends: dict[Any, Any] = {}
+    latest: dict[Any, Any] = {}
+    for provider, resource, last in zip(frame["provider"], frame["resource_id"], frame["last"], strict=True):
+        ends[provider] = max(ends.get(provider, last), last)
+        latest[resource] = max(latest.get(resource, last), last)
+    kept = [
+        ends[p] - latest[r] <= STILL for p, r in zip(frame["provider"], frame["resource_id"], strict=True)
+    ]
+    return frame.loc[kept].reset_index(drop=True)
 
 
 def history(charges: Table, which: Month, *, currency: str, months: int = 13) -> pd.DataFrame:

@@ -103,7 +103,8 @@ def review(
     if (
         statistics is not None and until is not None
     ):  # a machine that was measured once and no longer is not known now
-        statistics = statistics[[m.to_pydatetime() >= until - STALE for m in statistics["last"]]]
+        recent = [m.to_pydatetime() >= until - STALE for m in statistics["last"]]
+        statistics = statistics.loc[recent]
     if statistics is not None and not len(statistics):
         usage = statistics = None
     fleet, _, _ = rightsizing.machines(lines, instances)

@@ -121,8 +121,8 @@ def statistics(usage: Any, *, rows_at_once: int = ROWS_AT_ONCE) -> pd.DataFrame:
         )
         again = pd.DataFrame(_summed(once), columns=_STATISTICS).set_index("resource_id")
         again["twice"] = frame.set_index("resource_id")["twice"].reindex(again.index)
-        frame = pd.concat([frame[~frame["resource_id"].isin(twice)], again.reset_index()])
-    return frame.sort_values("resource_id").set_index("resource_id")
+        frame = pd.concat([frame.loc[~frame["resource_id"].isin(twice)], again.reset_index()])
+    return frame.set_index("resource_id").sort_index()
 
 
 _STATISTICS = [

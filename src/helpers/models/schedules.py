@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from helpers.models.advice import reserved
@@ -185,7 +186,7 @@ def replay(
         seconds += gone
         wholly += gone == 3600
         wrong += used and gone > 0
-    starts = sum(1 for (_, a), (_, b) in zip(states, states[1:], strict=False) if b and not a)
+    starts = sum(1 for (_, a), (_, b) in pairwise(states) if b and not a)
     days = (end - start) / timedelta(days=1)
     share = Decimal(seconds) / Decimal(3600 * len(hours))
     return share.quantize(Decimal("0.000001")), wholly, wrong, starts / days
@@ -224,12 +225,10 @@ def _hours(usage: Any, resources: list[str], habits: Habits) -> dict[str, list[t
     for resource, traffic in zip(columns[0], columns[4], strict=True):
         busiest[resource] = max(busiest.get(resource, 0.0), traffic or 0.0)
     for resource, start, average, maximum, traffic in zip(*columns, strict=True):
-        low = average is not None and maximum is not None and 0 <= average <= habits.quiet_average
-        quiet = (
-            low
-            and maximum <= habits.quiet_peak
-            and (traffic or 0.0) <= habits.quiet_network * busiest[resource]
-        )
+        still = (traffic or 0.0) <= habits.quiet_network * busiest[resource]
+        quiet = False  # an hour without a value counts as used
+        if average is not None and maximum is not None:
+            quiet = still and 0 <= average <= habits.quiet_average and maximum <= habits.quiet_peak
         if average is not None or traffic is not None:
             found.setdefault(resource, []).append((_utc(start), not quiet))
     return {r: h for r, h in found.items() if h}

@@ -202,10 +202,8 @@ def _snapshots(line: Mapping[str, Any], look: _Look) -> _Said | None:
 
 def _logs(line: Mapping[str, Any], look: _Look) -> _Said | None:
     """A store of logs that only grows: kept without end."""
-    if (
-        not _stored(line)
-        or (line["subcategory"] or "") != "Observability"
-        and "log" not in (line["type"] or "").casefold()
+    if not _stored(line) or (
+        (line["subcategory"] or "") != "Observability" and "log" not in (line["type"] or "").casefold()
     ):
         return None
     if not look.never_shrank(line):

@@ -222,17 +222,14 @@ def _instant(day: date, quarter: int, zone: ZoneInfo, *, first: bool) -> datetim
     local = wall.replace(tzinfo=zone, fold=0 if first else 1)
     there = local.astimezone(UTC)
     if there.astimezone(zone).replace(tzinfo=None) != wall:  # no such time: the clock jumps over it
-        before, after = (wall.replace(tzinfo=zone, fold=f).utcoffset() for f in (0, 1))
-        gap = _gap(wall, zone, min(before, after), max(before, after))
-        return gap
+        return _jump(wall, zone)
     return there
 
 
-def _gap(wall: datetime, zone: ZoneInfo, small: timedelta | None, large: timedelta | None) -> datetime:
+def _jump(wall: datetime, zone: ZoneInfo) -> datetime:
     """The instant at which the clock jumps over a wall time."""
-    assert small is not None and large is not None
-    low = (wall - large).replace(tzinfo=UTC) - timedelta(hours=3)
-    high = low + timedelta(hours=9)
+    low = wall.replace(tzinfo=UTC) - timedelta(hours=18)  # no zone is further from UTC
+    high = low + timedelta(hours=36)
     while high - low > timedelta(seconds=1):
         middle = low + (high - low) / 2
         if middle.astimezone(zone).replace(tzinfo=None) < wall:
