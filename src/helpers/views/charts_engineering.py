@@ -180,8 +180,9 @@ def _draw_risk(width, shown, labels) -> theme.Canvas:
         return right + edge + min(use, 100.0) / 100 * wide
 
     for mark in (0, 50, 100):
-        canvas.text(x(mark), 10, f"{mark} %", align="center", color="quiet", size=11.5)
         canvas.line([x(mark), x(mark)], [top - 4, top + row * len(shown)], "rule")
+        if mark != 50 or wide > 110:  # on a phone three words do not fit
+            canvas.text(x(mark), 10, f"{mark} %", align="center", color="quiet", size=11.5)
     for i, a in enumerate(shown):
         y = top + row * i + row / 2
         canvas.text(left - 10, y, theme.fitted(names[i], left - 10), align="right")

@@ -8,7 +8,7 @@ from typing import Any
 from helpers.terms.money import foot
 from helpers.terms.money import total as add
 from helpers.views import sentences, sentences_engineering
-from helpers.views.markup import Shown, block, plain, table, text_table, titled
+from helpers.views.markup import Shown, block, plain, safe, table, text_table, titled
 from helpers.views.sentences import number, percent
 
 TOP = 12
@@ -21,22 +21,30 @@ def advice(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
     amounts = [a.saving for a in shown] + ([add(a.saving for a in rest)] if rest else [])
     at = sentences.places([*amounts, found.saving])
     footed = [number(v, at) for v in foot(amounts, at)] if amounts else []
-    head = ["Resource", "What to do", f"Saving, {currency}", "Sure", "Evidence and limits"]
-    rows = [
-        [
-            plain(a.name),
-            _do(a),
-            s,
-            a.confidence,
-            f"{a.why} {sentences.capital(a.limits)}{'.' if a.limits else ''}".strip(),
-        ]
-        for a, s in zip(shown, footed, strict=False)
-    ]
+    head = ["Resource", "What to do", f"Saving, {currency}", "Sure"]
+    rows = [[plain(a.name), _do(a), s, a.confidence] for a, s in zip(shown, footed, strict=False)]
     if rest:
-        rows.append([f"{len(rest):,} others", "", footed[-1], "", "all of them in tables.xlsx"])
-    rows.append(["Total", "", number(found.saving, at), "", ""])
+        rows.append([f"{len(rest):,} others", "all of them stand in tables.xlsx", footed[-1], ""])
+    rows.append(["Total", "", number(found.saving, at), ""])
     title = sentences_engineering.of_list(found, len(shown), currency)
-    return _table(title, sentences_engineering.of_measured(review), head, rows, (0, 1, 3, 4), total=True)
+    seen = _table(title, sentences_engineering.of_measured(review), head, rows, (0, 1, 3), total=True)
+    return _with_evidence(seen, shown)
+
+
+def _with_evidence(seen: Shown, shown: Sequence[Any]) -> Shown:
+    """The table, and below it what each line rests on: long sentences that no phone has a column for."""
+    said = [
+        (plain(a.name), f"{a.why} {sentences.capital(a.limits)}{'.' if a.limits else ''}".strip())
+        for a in shown
+    ]
+    if not said:
+        return seen
+    terms = "".join(f"<div><dt>{safe(name)}</dt><dd>{safe(why)}</dd></div>" for name, why in said)
+    body = (
+        f'<details class="kit-terms"><summary>Evidence and limits of each</summary><dl>{terms}</dl></details>'
+    )
+    text = "\n".join(f"{name}: {why}" for name, why in said)
+    return Shown(seen.html + block("definitions", body), f"{seen.text}\n{text}")
 
 
 def _do(a: Any) -> str:
