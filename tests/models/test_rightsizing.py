@@ -240,3 +240,30 @@ def test_tables_of_advice_have_a_place_for_carbon():
     assert by_kind(found.advice).to_dict("records") == [
         {"kind": "oversized machine", "amount": D("360.00"), "resources": 1, "effort": 4}
     ]
+
+
+def test_spot_is_a_candidate_where_the_charges_show_its_price_and_tags_say_no_production():
+    spot = line(
+        "runs",
+        "m6i.xlarge",
+        cost=50,
+        on_demand=D(0),
+        on_demand_quantity=D(0),
+        on_demand_contracted=D(0),
+        spot=D(50),
+        spot_quantity=D(720),
+    )
+    lines = frame(
+        spot,
+        line("ci", "m6i.xlarge", cost=130, tags={"env": "test"}),
+        line("live", "m6i.xlarge", cost=130, tags={"env": "prod"}),
+    )
+    found = rightsizing.recommend(lines, None, instances())
+    assert [(a.kind, a.resource_id, a.saving) for a in found.possible if a.kind == "spot"] == [
+        ("spot", "ci", D("80.00"))
+    ]
+    assert found.advice == []
+
+
+def test_disk_that_is_not_measured_is_said():
+    assert "disk" in advise(frame(line("big")), hours("big", lambda t: 20.0)).advice[0].limits

@@ -25,6 +25,7 @@ ORDER = (  # of kinds on one resource: what is removed needs no smaller size, wh
     "schedule",
     "old generation",
     "ARM",
+    "spot",
     "orphaned disk",
     "snapshots",
     "cold storage",
@@ -41,6 +42,7 @@ EFFORT = {  # hours of one engineer, ours: to sort by, never added up as fact
     "schedule": 2,
     "old generation": 8,
     "ARM": 24,
+    "spot": 16,
     "orphaned disk": 1,
     "snapshots": 2,
     "cold storage": 3,
@@ -157,7 +159,7 @@ class Left:
         Examples
         --------
         >>> Left(Decimal(40), Decimal(60)).cut(Decimal("0.5"))[:2]
-        (Decimal('40.0'), Decimal('10.0'))
+        (Decimal('40'), Decimal('10.0'))
         """
         whole = CONTEXT.add(self.plain, self.covered)
         gross = CONTEXT.multiply(whole, max(Decimal(0), min(Decimal(1), share)))

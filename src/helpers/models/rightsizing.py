@@ -31,6 +31,21 @@ ROWS_AT_ONCE = 6_000_000  # of hourly use in one pass: exact quantiles hold thei
 HOURS_UNITS = ("hour", "hours", "hrs", "instance-hours", "vm-hours")
 SEASONS = ("season", "promotion")
 NETWORK = ("network_in", "network_out")
+DISK = ("disk_read", "disk_write")
+TRIES = (
+    "dev",
+    "develop",
+    "development",
+    "test",
+    "testing",
+    "try",
+    "staging",
+    "stage",
+    "qa",
+    "sandbox",
+    "batch",
+    "ci",
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +141,7 @@ def statistics(usage: Any, *, rows_at_once: int = ROWS_AT_ONCE) -> pd.DataFrame:
 
 
 _STATISTICS = [
-    "resource_id", "first", "last", "odd", "over", "twice", "gaps", "network", "network_hours",
+    "resource_id", "first", "last", "odd", "over", "twice", "gaps", "network", "network_hours", "disk_hours",
     *(f"{m}_{n}" for m in ("cpu", "memory") for n in ("hours", "average", "highest", "p95", "p999", "peak")),
 ]  # fmt: skip
 
@@ -152,6 +167,7 @@ def _summed(usage: Any) -> list[dict[str, Any]]:
         "starts": full.start.nunique(where=full.metric == "cpu"),
         "network": (full.maximum * full.samples).max(where=full.metric.isin(NETWORK) & full.good),
         "network_hours": full.count(where=full.metric.isin(NETWORK) & full.good),
+        "disk_hours": full.count(where=full.metric.isin(DISK) & full.good),
     }
     for metric in ("cpu", "memory"):
         here = (full.metric == metric) & full.good
@@ -255,6 +271,7 @@ class Prices:
             held[0] += cost
             held[1] += quantity
         self.by_type = {key: ratio(cost, hours) for key, (cost, hours) in sums.items()}
+        self.spot = _spot_prices(lines, types)
         self.types = types
 
     def of(self, provider: str, region: str, kind: Mapping[str, Any]) -> tuple[Decimal | None, str]:
@@ -271,6 +288,16 @@ class Prices:
             return None, ""
         _, price, vcpu = min(sizes, key=lambda s: (s[0], s[2]))
         return ratio(CONTEXT.multiply(price, Decimal(kind["vcpu"])), Decimal(vcpu)), "by size"
+
+
+def _spot_prices(lines: pd.DataFrame, types: Mapping[Any, Any]) -> dict[tuple[str, str, str], Decimal]:
+    """What an hour of each machine type cost as spot, where the month has any."""
+    found = {}
+    for line in lines.to_dict("records"):
+        kind, quantity = machine_type(line, types), _number(line["spot_quantity"])
+        if kind is not None and _hourly(line) and quantity > 0:
+            found[line["provider"], line["region"], kind["type"]] = ratio(_number(line["spot"]), quantity)
+    return found
 
 
 def machine_type(
@@ -520,6 +547,27 @@ def _judge(found, one, use, smaller, short, plan, season, prices, arm, policy) -
             found.possible.append(advice)
     left = _newer(found, one, said, left, prices, policy)
     _arm(found, one, said, left, prices, arm, policy)
+    _spot(found, one, said, left, prices, policy)
+
+
+def _spot(found, one, said, left, prices, policy) -> None:
+    """Never counted: the same type runs as spot in the region, and this one's tags or name say that it is no production."""
+    price = prices.spot.get((one.line["provider"], one.line["region"], one.kind["type"]))
+    words = {str(v).strip().casefold() for v in (one.line["tags"] or {}).values()} | stem(one.line["name"])
+    if price is None or one.price is None or _number(one.line["spot"]) > 0 or not words & set(TRIES):
+        return
+    share = CONTEXT.subtract(Decimal(1), ratio(price, one.price))
+    if share < Decimal(str(policy.least_share)) or reserved(one.line["tags"]):
+        return
+    saved, blocked, _ = left.cut(share)
+    found.possible.append(
+        Advice(
+            "spot", **said, candidate=f"{one.kind['type']} as spot", saving=cents(saved), blocked=cents(blocked), basis="charges",
+            confidence="low", effort=EFFORT["spot"],
+            why=f"Spot hours of the same type cost {float(share):.0%} less in this month's charges.",
+            limits="may be taken away at any moment: only work that can begin again",
+        )
+    )  # fmt: skip
 
 
 def _newer(found, one, said, left, prices, policy) -> Left:
@@ -681,7 +729,8 @@ def _missing(one: Machine, use: Mapping[str, Any]) -> tuple[list[str], list[str]
 def _limits(
     missing: Iterable[str], blocked: Decimal, use: Mapping[str, Any], season: str = "", days=0.0, policy=None
 ) -> str:
-    parts = [f"not measured: {', '.join(missing)}"] if missing else []
+    unknown = [*missing, *([] if use.get("disk_hours") or not use else ["disk"])]
+    parts = [f"not measured: {', '.join(unknown)}"] if unknown else []
     if policy is not None and days < policy.least_days:
         parts.append(f"measured for {days:.0f} days only")
     if season:
