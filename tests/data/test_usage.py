@@ -544,6 +544,21 @@ def test_a_delivery_replaces_the_hours_it_holds_and_no_others(tmp_path):
         store.read_table(folder, "usage")
 
 
+def test_a_large_month_is_joined_in_parts(tmp_path, monkeypatch):
+    folder = tmp_path / "store"
+    first = csv(tmp_path, *(f"m{n},cpu,%,2026-10-05T10:00:00Z,1,," for n in range(40)), name="a.csv")
+    second = csv(tmp_path, *(f"m{n},cpu,%,2026-10-05T10:00:00Z,2,," for n in range(20, 60)), name="b.csv")
+    put(folder, first, tmp_path / "1", date(2026, 10, 6))
+    monkeypatch.setattr(usage, "PART", 25)
+    done = put(folder, second, tmp_path / "2")
+    assert (done.rows, done.replaced) == (40, 20)
+    assert len(list((folder / "companions" / "usage" / "data" / "2026-10").iterdir())) == 1 + 4
+    assert [(r, v) for r, _, v in kept(folder)] == sorted(
+        (f"m{n}", 1.0 if n < 20 else 2.0) for n in range(60)
+    )
+    assert store.verify(folder).files == 5
+
+
 def test_vacuum_history_and_damage(tmp_path):
     folder = tmp_path / "store"
     put(
