@@ -58,12 +58,19 @@ def of_charges(con: Any, source: str) -> dict[str, float]:
         "SELECT avg((abs(b) < 0.01)::INTEGER), avg((abs(b) < 1)::INTEGER), avg((NOT tagged)::INTEGER), "
         f"sum(b) FILTER (NOT tagged) / sum(b) {used}"
     ).fetchone()
-    each = con.execute(f"SELECT count(*) / count(DISTINCT (resource, day)) {used} AND resource IS NOT NULL").fetchone()[0]
+    each = con.execute(
+        f"SELECT count(*) / count(DISTINCT (resource, day)) {used} AND resource IS NOT NULL"
+    ).fetchone()[0]
     dearest = con.execute(
         f"SELECT sum(b) FILTER (place <= ceil(n / 100)) / sum(b) FROM (SELECT b, row_number() OVER (ORDER BY b DESC) AS place, "
         f"count(*) OVER () AS n {used})"
     ).fetchone()[0]
-    costs = [r[0] for r in con.execute(f"SELECT sum(b) AS s {used} GROUP BY service HAVING s > 0 ORDER BY s DESC").fetchall()]
+    costs = [
+        r[0]
+        for r in con.execute(
+            f"SELECT sum(b) AS s {used} GROUP BY service HAVING s > 0 ORDER BY s DESC"
+        ).fetchall()
+    ]
     return {
         "charges": whole,
         "charges_a_resource_and_day": each,
@@ -94,14 +101,18 @@ def of_use(con: Any, source: str, *, percent: bool = True) -> dict[str, float]:
     hours = "SELECT machine, hour(start) AS h, avg(average) AS a FROM u GROUP BY ALL"
     ratio = f"SELECT machine, max(a) / min(a) AS r FROM ({hours}) GROUP BY machine HAVING min(a) > 0"
     machines = con.execute("SELECT count(DISTINCT machine) FROM u").fetchone()[0]
-    together = con.execute("SELECT max(s) / min(s) FROM (SELECT hour(start) AS h, avg(average) AS s FROM u GROUP BY h)").fetchone()[0]
+    together = con.execute(
+        "SELECT max(s) / min(s) FROM (SELECT hour(start) AS h, avg(average) AS s FROM u GROUP BY h)"
+    ).fetchone()[0]
     week = con.execute(
         "SELECT avg(average) FILTER (isodow(start) < 6) / avg(average) FILTER (isodow(start) > 5) FROM u"
     ).fetchone()[0]
     found = {"machines": machines, "day_to_night": together, "week_to_weekend": week}
     found["day_to_night_each"] = con.execute(f"SELECT median(r) FROM ({ratio})").fetchone()[0]
     if percent:
-        low = con.execute("SELECT avg((a < 20)::INTEGER) FROM (SELECT avg(average) AS a FROM u GROUP BY machine)")
+        low = con.execute(
+            "SELECT avg((a < 20)::INTEGER) FROM (SELECT avg(average) AS a FROM u GROUP BY machine)"
+        )
         found["below_a_fifth"] = low.fetchone()[0]
     return found
 
@@ -156,17 +167,30 @@ def theirs(shared: Path) -> dict[str, dict[str, float]]:
 
 def rounded(figures: dict[str, float]) -> dict[str, float]:
     """At four digits, in the order of the tables."""
-    return {k: float(f"{figures[k]:.4g}") if k != "charges" else figures[k] for k in (*ROWS, *USE_ROWS) if k in figures}
+    return {
+        k: float(f"{figures[k]:.4g}") if k != "charges" else figures[k]
+        for k in (*ROWS, *USE_ROWS)
+        if k in figures
+    }
 
 
 def table(result: dict[str, Any]) -> str:
     """The two tables of docs/sample.md."""
     lines = ["| charges | ours | real sample [1] |", "|---|---|---|"]
     for key, (what, form) in ROWS.items():
-        lines.append(f"| {what} | {form.format(result['ours'][key])} | {form.format(result['focus_sample'][key])} |")
-    lines += ["", "| use of machines | ours | EC2 series [2] | demand for machines [3] |", "|---|---|---|---|"]
+        lines.append(
+            f"| {what} | {form.format(result['ours'][key])} | {form.format(result['focus_sample'][key])} |"
+        )
+    lines += [
+        "",
+        "| use of machines | ours | EC2 series [2] | demand for machines [3] |",
+        "|---|---|---|---|",
+    ]
     for key, (what, form) in USE_ROWS.items():
-        cells = [form.format(result[s][key]) if key in result[s] else "" for s in ("ours_use", "numenta_ec2", "shaved_ice")]
+        cells = [
+            form.format(result[s][key]) if key in result[s] else ""
+            for s in ("ours_use", "numenta_ec2", "shaved_ice")
+        ]
         lines.append(f"| {what} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
