@@ -28,7 +28,7 @@ METRICS = {
     "disk_read": "bytes",
     "disk_write": "bytes",
 }
-LARGEST = 256 * 1024 * 1024  # a JSON document is read whole; lines of a stream are not
+LARGEST = 128 * 1024 * 1024  # a JSON document is read whole; lines of a stream are not
 HOUR = timedelta(hours=1)
 INSTANT = timedelta(microseconds=1)  # a value at 11:00 is of the time before it
 
