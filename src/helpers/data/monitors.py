@@ -43,15 +43,6 @@ _SIGNS = (
     ("prometheus", '"resultType"'),
     ("azure", '"timeseries"'),
 )
-TITLES = {
-    "stream": "Amazon CloudWatch metric stream",
-    "cloudwatch-data": "Amazon CloudWatch get-metric-data",
-    "cloudwatch-statistics": "Amazon CloudWatch get-metric-statistics",
-    "cloudwatch-queries": "queries of Amazon CloudWatch get-metric-data",
-    "google": "Google Cloud Monitoring timeSeries.list",
-    "prometheus": "Prometheus query_range",
-    "azure": "Azure Monitor metrics list",
-}
 
 
 def kind(first: bytes) -> str | None:
