@@ -50,6 +50,8 @@ COMPANIONS = {  # what a KPI may need beside the charges -> what it is, and how 
     "visits": "visits to cost reports",
     "workloads": "which charges belong to which workload",
     "data_centre": "data centre figures",
+    "actions": "actions and what they promised (actions.csv)",
+    "leavers": "owners who left (teams.csv with owner_to)",
 }
 COMPANION_COLUMNS = {
     "deliveries": ("id", "delivered"),
@@ -59,6 +61,11 @@ COMPANION_COLUMNS = {
     "forecast": ("issued", "month", "amount", "currency"),
     "finance": ("kind", "amount"),
     "contracts": ("ContractCommitmentId", "ContractCommitmentQuantity", "ContractCommitmentUnit"),
+    "findings": ("resource_id", "kind", "saving", "currency"),
+    "utilisation": ("used", "capacity"),
+    "schedules": ("resource_id", "zone", "week", "mode", "valid_from", "valid_to"),
+    "actions": ("promised", "currency", "judgement"),
+    "leavers": ("cost",),
 }
 DIRECTIONS = ("up", "down", "neutral")
 
