@@ -47,6 +47,7 @@ PRACTITIONER = {
     76,
     81,
 }
+FINANCE = {41, 43, 68, 69}
 ENGINEERING = {18, 55, 56, 67, 71}
 OURS = {
     "possible-saving",
@@ -63,6 +64,17 @@ OURS = {
     "cost-without-list-price",
     "change",
     "negotiated-savings-rate",
+    # finance_forecasting
+    "over-budget-departments",
+    "cost-without-budget",
+    "forecast-bias",
+    "cost-in-anothers-budget",
+    "cost-delivered-late",
+    "cost-restated",
+    "cost-to-accrue",
+    "growth-without-outcome",
+    "budget-expected-to-break",
+    "budget-approved-late",
 }
 COMPANIONS = {
     "deliveries": pd.DataFrame({"id": [], "delivered": []}),
@@ -71,6 +83,9 @@ COMPANIONS = {
     "contracts": pd.DataFrame(
         {"ContractCommitmentId": [], "ContractCommitmentQuantity": [], "ContractCommitmentUnit": []}
     ),
+    "budgets": pd.DataFrame({"month": [], "amount": [], "currency": []}),
+    "forecast": pd.DataFrame({"issued": [], "month": [], "amount": [], "currency": []}),
+    "finance": pd.DataFrame({"kind": [], "amount": []}),
     "findings": pd.DataFrame({"resource_id": [], "kind": [], "saving": [], "currency": []}),
     "utilisation": pd.DataFrame({"used": [], "capacity": []}),
     "schedules": pd.DataFrame(columns=["resource_id", "zone", "week", "mode", "valid_from", "valid_to"]),
@@ -93,7 +108,7 @@ def test_all_88_of_the_library_are_there_once():
 
 
 def test_full_records_are_those_of_the_practitioner():
-    assert {r.number for r in FULL if r.number} == PRACTITIONER | ENGINEERING
+    assert {r.number for r in FULL if r.number} == PRACTITIONER | ENGINEERING | FINANCE
     assert {n for r in FULL for n in r.notebooks} == set(notebooks.ids())
 
 
