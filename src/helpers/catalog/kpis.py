@@ -49,12 +49,20 @@ COMPANIONS = {  # what a KPI may need beside the charges -> what it is, and how 
     "visits": "visits to cost reports",
     "workloads": "which charges belong to which workload",
     "data_centre": "data centre figures",
+    "products": "which charges belong to which product (products.csv)",
+    "product_plans": "units, targets and cost of leaving of products (product_plans.csv)",
+    "customers": "what each customer used and paid (customers.csv)",
+    "bets": "what could be built next (bets.csv)",
+    "designs": "what planned features would use (designs.csv)",
+    "calendar": "holidays, launches and planned changes (calendar.csv)",
 }
 COMPANION_COLUMNS = {
     "deliveries": ("id", "delivered"),
     "sources": ("source", "loaded"),
     "invoices": ("issuer", "period", "currency", "total"),
     "contracts": ("ContractCommitmentId", "ContractCommitmentQuantity", "ContractCommitmentUnit"),
+    "drivers": ("day", "product", "driver", "value", "currency"),
+    "products": ("product", "feature", "work", "match_on", "match_value"),
 }
 DIRECTIONS = ("up", "down", "neutral")
 

@@ -120,7 +120,8 @@ def sheet(frame: pd.DataFrame, plans: pd.DataFrame | None, rules: Rules | None =
     for row in frame.to_dict("records"):
         mine = plan.get(row["product"])
         revenue = Decimal(0) if row["revenue"].is_nan() else row["revenue"]
-        known = row["demand"] is not None
+        # a feature without revenue of its own serves others: only falling demand makes leaving a question
+        known = row["demand"] is not None and (not row["revenue"].is_nan() or row["demand_falls"])
         gain = (
             leaving(revenue, row["cost"], row["demand"], row["cost_trend"] or Decimal(0), mine, rules.horizon)
             if known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ def assigned(charges: Table, products: pd.DataFrame) -> Table:
     return charges.mutate(**{PRODUCT: of("product", None), FEATURE: of("feature", "all"), WORK: of("work", RUN)})
 
 
-def _fits(charges: Table, row: dict[str, Any]) -> Any:
+def _fits(charges: Table, row: Mapping[str, Any]) -> Any:
     on, value = row["match_on"], row["match_value"]
     if on.startswith("tag:"):
         if "Tags" not in charges.columns:
@@ -77,7 +77,7 @@ def _fits(charges: Table, row: dict[str, Any]) -> Any:
     return (held.fill_null("") != "") if value == "*" else (held == value)
 
 
-def _wrong(row: dict[str, Any], found: str, needed: str, remedy: str) -> BadInput:
+def _wrong(row: Mapping[str, Any], found: str, needed: str, remedy: str) -> BadInput:
     line = row.get("row")
     return BadInput(
         found, needed, remedy, file="products.csv", row=None if line is None else int(line), column="match_on"
@@ -269,3 +269,17 @@ def resources(charges: Table, products: pd.DataFrame, which: Month) -> dict[str,
     table = table.filter(table[WORK] == RUN)
     found = table.aggregate(by=[table.ResourceId, table[PRODUCT]], n=table.count()).to_pyarrow().to_pylist()
     return {r["ResourceId"]: r[PRODUCT] for r in found}
+
+
+def prices(charges: Table, row: Mapping[str, Any], months: Sequence[str]) -> tuple[Decimal, ...]:
+    """Effective price of what a row (match_on, match_value, currency) names, month by month [currency/PricingUnit].
+
+    Oldest first; months without a positive quantity are left out.
+    """
+    inside = charges.filter(charges[PERIOD].isin(list(months)), charges[CURRENCY] == row["currency"])
+    inside = inside.filter(rows.ran(inside) & _fits(inside, row))
+    sums = inside.aggregate(
+        by=[inside[PERIOD].name("month")], cost=inside.EffectiveCost.sum(), quantity=inside.PricingQuantity.sum()
+    )
+    held = {r["month"]: ratio(number(r["cost"]), number(r["quantity"])) for r in sums.to_pyarrow().to_pylist()}
+    return tuple(held[m] for m in months if m in held and not held[m].is_nan() and held[m] > 0)
