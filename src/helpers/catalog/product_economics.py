@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from helpers.catalog.results import found
 from helpers.measures import ai, change, customers, drivers, haste, portfolio, products, unit_change, unit_economics
 from helpers.models import bets, targets, trend, unit_cost
 from helpers.terms.errors import UsageError
@@ -156,6 +155,27 @@ class Economics:
         ]  # fmt: skip
         frame = pd.DataFrame(lines, columns=columns, dtype=object)
         return portfolio.sheet(frame, self.plans, portfolio.Rules(horizon=months))
+
+    def panels(self) -> list[dict[str, Any]]:
+        """Unit cost of each product by month, with target and trends, as `views.charts_products.unit_costs` takes it."""
+        months = [str(m) for m in self.months]
+        return [
+            {n: r[n] for n in ("product", "currency", "driver", "per", "target")}
+            | {
+                "history": list(zip(months, self.history(r["product"], "unit_cost"), strict=True)),
+                "rate": self.trends[r["product"]]["unit_cost"].rate,
+                "rises": self.trends[r["product"]]["unit_cost"].rises,
+                "falls": self.trends[r["product"]]["units"].falls,
+            }
+            for r in self.now.to_dict("records")
+        ]
+
+    def split(self, name: str = "") -> str:
+        """The product whose fixed and variable part the page shows: the one asked for, else the dearest that has both."""
+        if name:
+            return self.chosen(name)
+        known = [n for n, f in self.fits.items() if f.known and not f.reason]
+        return known[0] if known else next(iter(self.fits), "")
 
     # --- change of a unit cost
 
@@ -322,8 +342,6 @@ class Economics:
 
     def results(self, sheet: Any, plan: Mapping[str, Any]) -> list[Any]:
         """The notebook's own KPIs: one for each product, and of the whole."""
-        from helpers import catalog
-
         numbers: list[dict[str, Any]] = []
         verdicts = {r["product"]: r for r in sheet.to_dict("records")}
         months = [str(m) for m in self.months]
@@ -359,7 +377,7 @@ class Economics:
                 "kpi": "product-verdict", "value": Decimal(NUMBERS[v["verdict"]]), "sums": {"cost": r["cost"]},
             })  # fmt: skip
         numbers += self._whole(plan)
-        return catalog.found(numbers, self.run.month)
+        return found(numbers, self.run.month)
 
     def _whole(self, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
         own: list[dict[str, Any]] = []
@@ -384,22 +402,11 @@ class Economics:
     def decide(self, kpis: Sequence[Any]) -> list[Any]:
         """The playbook's actions, currency by currency, the page's own first: amounts are never compared across them."""
         order = [self.run.currency, *(c for c in self.run.currencies if c != self.run.currency)]
-        found: list[Any] = []
+        fired: list[Any] = []
         for money in order:
             mine = [k for k in kpis if k.currency == money or (k.currency is None and money == order[0])]
-            found += self.run.playbook.decide(mine, as_of=self.run.as_of, currency=money) if mine else []
-        return found
-
-    def csv(self, frame: Any) -> str:
-        """A table as CSV text with all digits, for the report's files."""
-        from helpers.actions import csvs
-
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(frame.columns)
-        for row in frame.itertuples(index=False):
-            writer.writerow([csvs.safe_cell(v) for v in row])
-        return out.getvalue()
+            fired += self.run.playbook.decide(mine, as_of=self.run.as_of, currency=money) if mine else []
+        return fired
 
 
 def _per(r: Mapping[str, Any]) -> str:
