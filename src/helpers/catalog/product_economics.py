@@ -10,7 +10,17 @@ from functools import cached_property
 from typing import Any
 
 from helpers.catalog.results import found
-from helpers.measures import ai, change, customers, drivers, haste, portfolio, products, unit_change, unit_economics
+from helpers.measures import (
+    ai,
+    change,
+    customers,
+    drivers,
+    haste,
+    portfolio,
+    products,
+    unit_change,
+    unit_economics,
+)
 from helpers.models import bets, targets, trend, unit_cost
 from helpers.terms.errors import UsageError
 from helpers.terms.money import CONTEXT, NAN, ratio
@@ -111,7 +121,8 @@ class Economics:
         for r in self.now.to_dict("records"):
             if r["driver"]:
                 volume = {
-                    d: CONTEXT.divide(v, r["per"]) for d, v in self.drivers.daily(r["product"], r["driver"]).items()
+                    d: CONTEXT.divide(v, r["per"])
+                    for d, v in self.drivers.daily(r["product"], r["driver"]).items()
                 }
                 cost = days.get((r["product"], r["currency"]), {})
                 found[r["product"]] = unit_cost.fit(unit_cost.weekly(cost, volume, last))
@@ -124,13 +135,17 @@ class Economics:
         if usage is None:
             return {}
         owned = products.resources(self.run.charges, self.products, self.run.month)
-        hours = usage.filter(usage.metric == "cpu", usage.unit == "%", usage.resource_id.isin(list(owned) or [""]))
+        hours = usage.filter(
+            usage.metric == "cpu", usage.unit == "%", usage.resource_id.isin(list(owned) or [""])
+        )
         hours = hours.filter((hours.average >= 0) & (hours.average <= 100))
         named = hours.mutate(product=hours.resource_id.cases(*owned.items(), else_=None)) if owned else hours
         if not owned:
             return {}
         by_hour = named.aggregate(by=[named.product, named.start], load=named.average.mean())
-        busy = by_hour.aggregate(by=[by_hour.product], load=by_hour.load.quantile(BUSY)).to_pyarrow().to_pylist()
+        busy = (
+            by_hour.aggregate(by=[by_hour.product], load=by_hour.load.quantile(BUSY)).to_pyarrow().to_pylist()
+        )
         return {r["product"]: Decimal(repr(round(r["load"] / 100, 6))) for r in busy}
 
     def sheet(self, horizon: str = "") -> Any:
@@ -142,12 +157,19 @@ class Economics:
         for r in self.now.to_dict("records"):
             t = self.trends[r["product"]]
             lines.append(
-                {c: r[c] for c in ("product", "currency", "cost", "revenue", "contribution", "margin", "unit_cost")}
+                {
+                    c: r[c]
+                    for c in ("product", "currency", "cost", "revenue", "contribution", "margin", "unit_cost")
+                }
                 | {
-                    "demand": t["units"].rate, "demand_falls": t["units"].falls, "demand_rises": t["units"].rises,
-                    "unit_cost_trend": t["unit_cost"].rate, "unit_cost_rises": t["unit_cost"].rises,
-                    "cost_trend": t["cost"].rate, "load": self.loads.get(r["product"]),
-                }  # fmt: skip
+                    "demand": t["units"].rate,
+                    "demand_falls": t["units"].falls,
+                    "demand_rises": t["units"].rises,
+                    "unit_cost_trend": t["unit_cost"].rate,
+                    "unit_cost_rises": t["unit_cost"].rises,
+                    "cost_trend": t["cost"].rate,
+                    "load": self.loads.get(r["product"]),
+                }
             )
         columns = [
             "product", "currency", "cost", "revenue", "contribution", "margin", "unit_cost", "demand", "demand_falls",
@@ -196,7 +218,9 @@ class Economics:
         """A product asked for by name, checked; empty: `watched`."""
         known = list(self.now["product"])
         if name and name not in known:
-            raise UsageError(f"no product {name[:80]!r}", f"one of {', '.join(known) or 'none'}", "leave it empty")
+            raise UsageError(
+                f"no product {name[:80]!r}", f"one of {', '.join(known) or 'none'}", "leave it empty"
+            )
         return name or self.watched
 
     def driver_of(self, name: str) -> dict[str, Any]:
@@ -205,9 +229,15 @@ class Economics:
     def bridge(self, name: str, back: int = 12) -> Any:
         """Why a product's unit cost moved since the month `back` months ago, or since its first month."""
         row = self.driver_of(name)
-        known = [m for m, v in zip(self.months, self.history(name, "unit_cost"), strict=True) if v is not None]
-        before = max([m for m in known if m <= self.run.month.plus(-back)] or known[:1], default=self.run.month)
-        return self._bridge([name], before, row.get("per", ONE), row.get("driver", ""), row.get("currency", ""))
+        known = [
+            m for m, v in zip(self.months, self.history(name, "unit_cost"), strict=True) if v is not None
+        ]
+        before = max(
+            [m for m in known if m <= self.run.month.plus(-back)] or known[:1], default=self.run.month
+        )
+        return self._bridge(
+            [name], before, row.get("per", ONE), row.get("driver", ""), row.get("currency", "")
+        )
 
     def family(self, driver: str = "") -> list[str]:
         """Products that count the same thing in this run's currency: the group in which most products earn."""
@@ -215,7 +245,9 @@ class Economics:
         groups: dict[str, list[str]] = {}
         for r in rows:
             groups.setdefault(r["driver"], []).append(r["product"])
-        earning = {d: sum(not self.driver_of(n)["revenue"].is_nan() for n in names) for d, names in groups.items()}
+        earning = {
+            d: sum(not self.driver_of(n)["revenue"].is_nan() for n in names) for d, names in groups.items()
+        }
         chosen = [driver] if driver in groups else sorted(groups, key=lambda d: (-earning[d], d))[:1]
         return groups[chosen[0]] if chosen else []
 
@@ -234,7 +266,9 @@ class Economics:
                 value = self.drivers.month(n, driver, m, cut).value
                 volumes[n, m] = value if value.is_nan() else CONTEXT.divide(value, per)
         old, new = unit_change.sides(self.run.charges, self.products, volumes, months, currency=currency)
-        fixed = {n: f.fixed_share for n, f in self.fits.items() if n in names and f.fixed_share and not f.reason}
+        fixed = {
+            n: f.fixed_share for n, f in self.fits.items() if n in names and f.fixed_share and not f.reason
+        }
         attrs = {"month": str(months[1]), "previous": str(before), "currency": currency, "driver": driver, "per": per,
                  "products": list(names), "fixed": fixed}  # fmt: skip
         return unit_change.split(old, new, fixed, attrs=attrs)
@@ -243,7 +277,9 @@ class Economics:
 
     @cached_property
     def pool(self) -> dict[str, Decimal]:
-        return products.pool(self.run.charges, self.run.table("shared_cost_rules"), self.run.month, self.run.currency)
+        return products.pool(
+            self.run.charges, self.run.table("shared_cost_rules"), self.run.month, self.run.currency
+        )
 
     def shared(self) -> Any:
         """Run cost by product without and with shared cost, by three methods [currency]; one row for no product."""
@@ -251,12 +287,14 @@ class Economics:
 
         rules, month, money = self.run.table("shared_cost_rules"), self.run.month, self.run.currency
         own = {r["product"]: r["cost"] for r in self.now.to_dict("records") if r["currency"] == money}
-        found = {
-            m: products.shared(self.costs, self.pool, rules, month, money, m) for m in products.METHODS
-        }
-        names = [*own, *([products.NO_PRODUCT] if any(products.NO_PRODUCT in f for f in found.values()) else [])]
+        found = {m: products.shared(self.costs, self.pool, rules, month, money, m) for m in products.METHODS}
+        names = [
+            *own,
+            *([products.NO_PRODUCT] if any(products.NO_PRODUCT in f for f in found.values()) else []),
+        ]
         lines = [
-            {"product": n, "own": own.get(n, ZERO)} | {m: f.get(n, ZERO) for m, f in found.items()} for n in names
+            {"product": n, "own": own.get(n, ZERO)} | {m: f.get(n, ZERO) for m, f in found.items()}
+            for n in names
         ]
         return pd.DataFrame(lines, columns=["product", "own", *products.METHODS], dtype=object)
 
@@ -265,7 +303,9 @@ class Economics:
         """The product whose customers are known and that loses most; else the one with most revenue."""
         held = self.run.table("customers")
         known = set() if held is None else set(held["product"][held["month"] == str(self.run.month)])
-        rows = [r for r in self.now.to_dict("records") if r["product"] in known and not r["contribution"].is_nan()]
+        rows = [
+            r for r in self.now.to_dict("records") if r["product"] in known and not r["contribution"].is_nan()
+        ]
         return min(rows, key=lambda r: r["contribution"])["product"] if rows else ""
 
     def customers(self, by: str = "customer") -> Any:
@@ -314,12 +354,25 @@ class Economics:
         import pandas as pd
 
         held, sure = self.run.table("designs"), _money(confidence, "0.8", "confidence")
-        columns = ["feature", "unit", "currency", "likely", "low", "high", "kept", "target", "chance", "largest", "reason"]
+        columns = [
+            "feature",
+            "unit",
+            "currency",
+            "likely",
+            "low",
+            "high",
+            "kept",
+            "target",
+            "chance",
+            "largest",
+            "reason",
+        ]
         lines = []
         for feature in dict.fromkeys([] if held is None else held["feature"]):
             rows = [r for r in held.to_dict("records") if r["feature"] == feature]
             parts = [
-                targets.Component(r["component"], r["low"], r["likely"], r["high"], self._prices(r)) for r in rows
+                targets.Component(r["component"], r["low"], r["likely"], r["high"], self._prices(r))
+                for r in rows
             ]
             aim = next((r["target"] for r in rows if isinstance(r["target"], Decimal)), None)
             free = targets.target(parts, sure)
@@ -355,7 +408,7 @@ class Economics:
             sums = {"cost": r["cost"]} | ({} if over.is_nan() else {"over": over})
             numbers.append(about | {
                 "kpi": "product-unit-cost", "value": r["unit_cost"], "target": r["target"], "history": past,
-                "previous": past[-2][1], "reason": r["reason"], "sums": sums, "unit": unit,
+                "previous": past[-2][1], "reason": r["reason"], "sums": sums, "unit": unit, "digits": _digits(r["unit_cost"]),
             })  # fmt: skip
             numbers.append(about | {
                 "kpi": "product-unit-cost-trend", "value": _sure(t["unit_cost"]), "reason": t["unit_cost"].reason,
@@ -369,10 +422,12 @@ class Economics:
                 "sums": {} if r["contribution"].is_nan() else {"loss": -r["contribution"], "cost": r["cost"]},
             })  # fmt: skip
             numbers.append(about | {
-                "kpi": "product-marginal-cost", "unit": unit, "reason": fit.reason if fit else r["reason"],
+                "kpi": "product-marginal-cost", "unit": unit, "digits": _digits(r["unit_cost"]), "reason": fit.reason if fit else r["reason"],
                 "value": fit.per_unit if fit and fit.known and not fit.reason else NAN,
             })  # fmt: skip
-            numbers.append(about | {"kpi": "product-leaving", "value": v["leaving"], "sums": {"cost": r["cost"]}})
+            numbers.append(
+                about | {"kpi": "product-leaving", "value": v["leaving"], "sums": {"cost": r["cost"]}}
+            )
             numbers.append(about | {
                 "kpi": "product-verdict", "value": Decimal(NUMBERS[v["verdict"]]), "sums": {"cost": r["cost"]},
             })  # fmt: skip
@@ -414,6 +469,11 @@ def _per(r: Mapping[str, Any]) -> str:
     return one if r["per"] == 1 else f"{r['per']:,f}".rstrip("0").rstrip(".") + f" {r['driver']}"
 
 
+def _digits(value: Decimal) -> int:
+    """Places that show three figures."""
+    return 4 if value.is_nan() or not value else max(0, 2 - value.adjusted())
+
+
 def _sure(t: trend.Trend) -> Decimal:
     """The trend where it is surely above zero, else 0: a rule must not fire on noise."""
     return NAN if t.rate is None else t.rate if t.rises else ZERO
@@ -444,5 +504,7 @@ def _whole(text: str, missing: int, name: str, low: int, high: int) -> int:
     if not text:
         return missing
     if not text.isdigit() or not low <= int(text) <= high:
-        raise UsageError(f"{name} {text!r}", f"a whole number from {low} to {high}", "leave it empty for the default")
+        raise UsageError(
+            f"{name} {text!r}", f"a whole number from {low} to {high}", "leave it empty for the default"
+        )
     return int(text)

@@ -419,7 +419,7 @@ def found(numbers: Iterable[Mapping[str, Any]], month: Month | str) -> list[KpiR
     numbers : iterable of mapping
         ``kpi`` (an id), ``value`` (Decimal, NaN where there is none), ``currency`` (None without money); may have ``variant``,
         ``scope`` (dict such as {"product": "Shop"}), ``reason``, ``target``, ``previous``, ``history`` (pairs of month and value),
-        ``sums`` (exact amounts by name).
+        ``sums`` (exact amounts by name), ``unit`` and ``digits`` of its own.
     month : Month
 
     Returns
@@ -435,11 +435,28 @@ def found(numbers: Iterable[Mapping[str, Any]], month: Month | str) -> list[KpiR
         reason = "" if value is not None else n.get("reason") or v.empty
         results.append(
             KpiResult(
-                r.id, r.short, v.name, dict(n.get("scope", {})), value, reason, n.get("unit", v.unit), n["currency"],
-                str(month), None, target, _status(value, target, r.direction), definition(r, v), r.link, previous,
+                r.id,
+                r.short,
+                v.name,
+                dict(n.get("scope", {})),
+                value,
+                reason,
+                n.get("unit", v.unit),
+                n["currency"],
+                str(month),
+                None,
+                target,
+                _status(value, target, r.direction),
+                definition(r, v),
+                r.link,
+                previous,
                 CONTEXT.subtract(value, previous) if value is not None and previous is not None else None,
-                tuple(n.get("history", ())), r.direction, v.digits, r.shown_as, dict(n.get("sums", {})),
-            )  # fmt: skip
+                tuple(n.get("history", ())),
+                r.direction,
+                n.get("digits", v.digits),
+                r.shown_as,
+                dict(n.get("sums", {})),
+            )
         )
     return results
 

@@ -15,7 +15,9 @@ from helpers.terms.period import Month
 if TYPE_CHECKING:
     import pandas as pd
 
-CACHEABLE = Decimal("0.4")  # part of input tokens that a prompt sent again and again lets a cache answer: ours, see docs
+CACHEABLE = Decimal(
+    "0.4"
+)  # part of input tokens that a prompt sent again and again lets a cache answer: ours, see docs
 THOUSAND = Decimal(1000)
 DIRECTIONS = ("input", "cached", "output")
 COLUMNS = (
@@ -51,7 +53,13 @@ def models(
     table = table.filter(rows.ran(table) & (table.ServiceCategory == AI) & table[PRODUCT].notnull())
     direction = ibis.cases(*((_direction(table, d), d) for d in ("cached", "input", "output")), else_="other")
     found = table.aggregate(
-        by=[table[PRODUCT], table.ServiceName, table[CURRENCY], table.ConsumedUnit, direction.name("direction")],
+        by=[
+            table[PRODUCT],
+            table.ServiceName,
+            table[CURRENCY],
+            table.ConsumedUnit,
+            direction.name("direction"),
+        ],
         quantity=table.ConsumedQuantity.sum(),
         cost=table.EffectiveCost.sum(),
     )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from helpers.measures import rows
 from helpers.measures.drivers import Drivers
-from helpers.measures.measure import CURRENCY, Measure, Sums, Table, number
-from helpers.measures.products import BUILD, PRODUCT, WORK, assigned
+from helpers.measures.measure import CURRENCY, Condition, Measure, Sums, Table, number
+from helpers.measures.products import BUILD, RUN, named
 from helpers.measures.unit_cost import AI
 from helpers.terms.money import CONTEXT, NAN, ratio
 from helpers.terms.money import total as add
@@ -39,24 +39,24 @@ def revenue_share(charges: Table, drivers: pd.DataFrame) -> Measure:
 
 def per_thought(charges: Table, products: pd.DataFrame, drivers: pd.DataFrame) -> Measure:
     """Run cost of AI services ÷ requests, of the products that count tokens and requests [currency/request]."""
-    held, table, names = _products(charges, products, drivers, "tokens")
-    inside = table[PRODUCT].isin(names) & (table.ServiceCategory == AI) & rows.ran(table)
+    held, names, mine = _products(charges, products, drivers, "tokens")
+    inside = mine & (charges.ServiceCategory == AI) & rows.ran(charges)
 
     def value(s: Sums) -> Decimal:
         return ratio(number(s["cost"]), _units(held, names, "requests", s))
 
     return Measure(
         "cost-per-thought-llm-only",
-        {"cost": table.EffectiveCost.sum(where=inside)},
+        {"cost": charges.EffectiveCost.sum(where=inside)},
         value,
         "currency/request",
-        table,
+        charges,
     )
 
 
 def ai_value(charges: Table, products: pd.DataFrame, drivers: pd.DataFrame) -> Measure:
     """(Revenue − cost) ÷ cost of the products that count tokens, building them included [ratio]."""
-    held, table, names = _products(charges, products, drivers, "tokens")
+    held, names, mine = _products(charges, products, drivers, "tokens")
 
     def value(s: Sums) -> Decimal:
         cost = number(s["cost"])
@@ -64,10 +64,10 @@ def ai_value(charges: Table, products: pd.DataFrame, drivers: pd.DataFrame) -> M
 
     return Measure(
         "value-for-ai-initiatives",
-        {"cost": table.EffectiveCost.sum(where=table[PRODUCT].isin(names) & rows.spent(table))},
+        {"cost": charges.EffectiveCost.sum(where=mine & rows.spent(charges))},
         value,
         "ratio",
-        table,
+        charges,
     )
 
 
@@ -95,18 +95,18 @@ def days_of_value(charges: Table, products: pd.DataFrame, drivers: pd.DataFrame)
 
 def training_efficiency(charges: Table, products: pd.DataFrame, drivers: pd.DataFrame) -> Measure:
     """Cost of building the products that measure accuracy ÷ their accuracy in percentage points [currency/point]."""
-    held, table, names = _products(charges, products, drivers, "accuracy")
-    built = table[PRODUCT].isin(names) & (table[WORK] == BUILD) & rows.spent(table)
+    held, names, mine = _products(charges, products, drivers, "accuracy")
+    built = mine & (named(charges, products, "work", RUN) == BUILD) & rows.spent(charges)
 
     def value(s: Sums) -> Decimal:
         return ratio(number(s["cost"]), _units(held, names, "accuracy", s))
 
     return Measure(
         "training-cost-efficiency",
-        {"cost": table.EffectiveCost.sum(where=built)},
+        {"cost": charges.EffectiveCost.sum(where=built)},
         value,
         "currency/point",
-        table,
+        charges,
     )
 
 
@@ -118,20 +118,22 @@ def _valued(
     unit: str,
     of: Callable[[Decimal, Decimal, Sums], Decimal],
 ) -> Measure:
-    held, table, names = _products(charges, products, drivers, "value")
+    held, names, mine = _products(charges, products, drivers, "value")
 
     def value(s: Sums) -> Decimal:
         return of(_money(held, "value", s, names), number(s["cost"]), s)
 
-    cost = table.EffectiveCost.sum(where=table[PRODUCT].isin(names) & rows.spent(table))
-    return Measure(id, {"cost": cost}, value, unit, table)
+    cost = charges.EffectiveCost.sum(where=mine & rows.spent(charges))
+    return Measure(id, {"cost": cost}, value, unit, charges)
 
 
 def _products(
     charges: Table, products: pd.DataFrame, drivers: pd.DataFrame, driver: str
-) -> tuple[Drivers, Table, list[str]]:
+) -> tuple[Drivers, list[str], Condition]:
+    """Drivers, the products that have this one, and which charges are theirs."""
     held = Drivers(drivers)
-    return held, assigned(charges, products), [p for p in held.products if driver in held.names(p)]
+    names = [p for p in held.products if driver in held.names(p)]
+    return held, names, named(charges, products, "product", None).isin(names or [""])
 
 
 def _money(held: Drivers, driver: str, s: Sums, names: Iterable[str] | None = None) -> Decimal:

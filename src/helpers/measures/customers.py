@@ -12,12 +12,28 @@ from helpers.terms.period import Month
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("customer", "tier", "currency", "value", "revenue", "cost", "contribution", "margin", "share", "kind")
+COLUMNS = (
+    "customer",
+    "tier",
+    "currency",
+    "value",
+    "revenue",
+    "cost",
+    "contribution",
+    "margin",
+    "share",
+    "kind",
+)
 WHALE = Decimal("0.10")  # of a product's use, from which one customer moves the whole
 
 
 def margins(
-    customers: pd.DataFrame | None, product: str, which: Month, cost: Decimal, currency: str, by: str = "customer"
+    customers: pd.DataFrame | None,
+    product: str,
+    which: Month,
+    cost: Decimal,
+    currency: str,
+    by: str = "customer",
 ) -> pd.DataFrame:
     """Contribution of each customer (or tier) of a product, the worst first.
 
@@ -59,12 +75,24 @@ def margins(
         tiers = {r["tier"] for r in names[name] if isinstance(r["tier"], str)}
         lines.append(
             {
-                "customer": name, "tier": tiers.pop() if len(tiers) == 1 else "", "currency": currency,
-                "value": used[name], "revenue": earned, "cost": part, "contribution": left,
-                "margin": ratio(left, earned), "share": share, "kind": " ".join(kinds),
-            }  # fmt: skip
+                "customer": name,
+                "tier": tiers.pop() if len(tiers) == 1 else "",
+                "currency": currency,
+                "value": used[name],
+                "revenue": earned,
+                "cost": part,
+                "contribution": left,
+                "margin": ratio(left, earned),
+                "share": share,
+                "kind": " ".join(kinds),
+            }
         )
     lines.sort(key=lambda r: (r["contribution"], r["customer"]))
     frame = pd.DataFrame(lines, columns=list(COLUMNS), dtype=object)
-    frame.attrs |= {"product": product, "month": str(which), "currency": currency, "left_out": len(mine) - len(kept)}
+    frame.attrs |= {
+        "product": product,
+        "month": str(which),
+        "currency": currency,
+        "left_out": len(mine) - len(kept),
+    }
     return frame

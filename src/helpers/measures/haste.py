@@ -127,8 +127,7 @@ def _line(project: dict, r: dict, rate: Decimal) -> dict[str, object]:
         "cost": cost,
         "committed_rate": rate,
         "premium": CONTEXT.multiply(cost, CONTEXT.subtract(Decimal(1), rate)) if known else NAN,
-        "reason": "" if known else f"no commitment covered {r['ServiceName']} then, so nothing says what it could have cost",
+        "reason": ""
+        if known
+        else f"no commitment covered {r['ServiceName']} then, so nothing says what it could have cost",
     }
-
-
-

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from helpers.measures import rows
-from helpers.measures.measure import CURRENCY, Table, number
+from helpers.measures.measure import CURRENCY, Column, Table, number
 from helpers.terms.errors import BadInput
 from helpers.terms.money import CONTEXT, foot, ratio
 from helpers.terms.money import total as add
@@ -46,17 +46,23 @@ def assigned(charges: Table, products: pd.DataFrame) -> Table:
     BadInput
         A match_on that the charges do not have: file, row, column, what was found, what is needed.
     """
+    return charges.mutate(
+        **{
+            PRODUCT: named(charges, products, "product", None),
+            FEATURE: named(charges, products, "feature", "all"),
+            WORK: named(charges, products, "work", RUN),
+        }
+    )
+
+
+def named(charges: Table, products: pd.DataFrame, column: str, missing: str | None) -> Column:
+    """What the first fitting row of `products` says in a column, as an expression over the charges; null where none fits."""
     import ibis
 
-    tests = [(_fits(charges, r), r) for r in products.to_dict("records")]
-    if not tests:
-        empty = ibis.null().cast("string")
-        return charges.mutate(**{PRODUCT: empty, FEATURE: empty, WORK: empty})
-
-    def of(column: str, missing: str | None) -> Any:
-        return ibis.cases(*((fits, _text(r.get(column)) or missing) for fits, r in tests))
-
-    return charges.mutate(**{PRODUCT: of("product", None), FEATURE: of("feature", "all"), WORK: of("work", RUN)})
+    told = products.to_dict("records")
+    if not told:
+        return ibis.null().cast("string")
+    return ibis.cases(*((_fits(charges, r), _text(r.get(column)) or missing) for r in told))
 
 
 def _fits(charges: Table, row: Mapping[str, Any]) -> Any:
@@ -71,7 +77,9 @@ def _fits(charges: Table, row: Mapping[str, Any]) -> Any:
     elif on in charges.columns and charges[on].type().is_string():
         held = charges[on]
     else:
-        texts = [c for c in ("ResourceName", "SubAccountName", "ServiceName", "SkuId") if c in charges.columns]
+        texts = [
+            c for c in ("ResourceName", "SubAccountName", "ServiceName", "SkuId") if c in charges.columns
+        ]
         needed = f"tag:KEY or a text column of the charges, such as {', '.join(texts)}"
         raise _wrong(row, f"match_on {on!r}", needed, "correct the cell")
     return (held.fill_null("") != "") if value == "*" else (held == value)
@@ -125,7 +133,9 @@ def costs(charges: Table, products: pd.DataFrame, months: Sequence[Month]) -> pd
     return pd.DataFrame(found, columns=columns, dtype=object)
 
 
-def direct(frame: pd.DataFrame, *, work: Sequence[str] = (RUN,), by: Sequence[str] = ("product",)) -> dict[tuple, Decimal]:
+def direct(
+    frame: pd.DataFrame, *, work: Sequence[str] = (RUN,), by: Sequence[str] = ("product",)
+) -> dict[tuple, Decimal]:
     """(month, currency, *by) → cost [currency] of `costs` rows of these kinds of work."""
     found: dict[tuple, list[Decimal]] = {}
     for r in frame.to_dict("records"):
@@ -279,7 +289,11 @@ def prices(charges: Table, row: Mapping[str, Any], months: Sequence[str]) -> tup
     inside = charges.filter(charges[PERIOD].isin(list(months)), charges[CURRENCY] == row["currency"])
     inside = inside.filter(rows.ran(inside) & _fits(inside, row))
     sums = inside.aggregate(
-        by=[inside[PERIOD].name("month")], cost=inside.EffectiveCost.sum(), quantity=inside.PricingQuantity.sum()
+        by=[inside[PERIOD].name("month")],
+        cost=inside.EffectiveCost.sum(),
+        quantity=inside.PricingQuantity.sum(),
     )
-    held = {r["month"]: ratio(number(r["cost"]), number(r["quantity"])) for r in sums.to_pyarrow().to_pylist()}
+    held = {
+        r["month"]: ratio(number(r["cost"]), number(r["quantity"])) for r in sums.to_pyarrow().to_pylist()
+    }
     return tuple(held[m] for m in months if m in held and not held[m].is_nan() and held[m] > 0)

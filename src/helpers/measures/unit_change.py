@@ -140,7 +140,11 @@ def _three(moved, one, other) -> Fraction:
 
 
 def split(
-    before: Side, after: Side, fixed: Mapping[str, Decimal] | None = None, *, attrs: Mapping[str, object] | None = None
+    before: Side,
+    after: Side,
+    fixed: Mapping[str, Decimal] | None = None,
+    *,
+    attrs: Mapping[str, object] | None = None,
 ) -> pd.DataFrame:
     """The change by cause, as `views.charts.bridge` takes it.
 
@@ -188,7 +192,9 @@ def split(
 
 def decimal(value: Fraction) -> Decimal:
     """A fraction at 18 places, half-even."""
-    return CONTEXT.divide(Decimal(value.numerator), Decimal(value.denominator)).quantize(PLACE, context=CONTEXT)
+    return CONTEXT.divide(Decimal(value.numerator), Decimal(value.denominator)).quantize(
+        PLACE, context=CONTEXT
+    )
 
 
 def sides(
@@ -211,7 +217,11 @@ def sides(
     names = sorted({p for p, _ in volumes})
     table = charges.filter(charges[PERIOD].isin([str(m) for m in months]), charges[CURRENCY] == currency)
     table = assigned(table, products)
-    table = table.filter(table[PRODUCT].isin(names), table[WORK] == RUN, rows.spent(table) & ~rows.unused(table).fill_null(False))
+    table = table.filter(
+        table[PRODUCT].isin(names),
+        table[WORK] == RUN,
+        rows.spent(table) & ~rows.unused(table).fill_null(False),
+    )
     found = table.aggregate(
         by=[PERIOD, *LINE], quantity=table.PricingQuantity.sum(), cost=table.EffectiveCost.sum()
     )
@@ -221,6 +231,8 @@ def sides(
     return [Side(held[str(m)], _units(volumes, names, m)) for m in months]
 
 
-def _units(volumes: Mapping[tuple[str, Month], Decimal], names: Sequence[str], month: Month) -> dict[str, Decimal]:
+def _units(
+    volumes: Mapping[tuple[str, Month], Decimal], names: Sequence[str], month: Month
+) -> dict[str, Decimal]:
     known = {n: volumes.get((n, month), NAN) for n in names}
     return {n: Decimal(0) if v.is_nan() else v for n, v in known.items()}

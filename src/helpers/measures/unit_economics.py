@@ -70,7 +70,9 @@ def monthly(
                 extra = (shared or {}).get(name, Decimal(0))
                 cost = CONTEXT.add(run.get(key, Decimal(0)), extra)
                 lines.append(
-                    _line(month, name, currency, cost, build.get(key, Decimal(0)), drivers, plan.get(name), cut)
+                    _line(
+                        month, name, currency, cost, build.get(key, Decimal(0)), drivers, plan.get(name), cut
+                    )
                 )
     return pd.DataFrame(lines, columns=list(COLUMNS), dtype=object)
 
@@ -138,7 +140,9 @@ def of_month(frame: pd.DataFrame, which: Month, *, run_only: bool = True) -> pd.
     return rows.loc[order].reset_index(drop=True)
 
 
-def history(frame: pd.DataFrame, product: str, column: str, currency: str | None = None) -> list[Decimal | None]:
+def history(
+    frame: pd.DataFrame, product: str, column: str, currency: str | None = None
+) -> list[Decimal | None]:
     """A column's values of a product over the frame's months, oldest first; None where there is no row or a NaN."""
     months = sorted(set(frame["month"]))
     mine = frame[frame["product"] == product]
@@ -184,4 +188,14 @@ def of_total(frame: pd.DataFrame, which: Month, currency: str, column: str = "co
     return add(v for v in rows[column] if not v.is_nan())
 
 
-__all__ = ["COLUMNS", "NO_PRODUCT", "RUN", "break_even", "history", "monthly", "of_month", "of_total", "unit_of"]
+__all__ = [
+    "COLUMNS",
+    "NO_PRODUCT",
+    "RUN",
+    "break_even",
+    "history",
+    "monthly",
+    "of_month",
+    "of_total",
+    "unit_of",
+]

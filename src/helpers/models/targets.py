@@ -73,7 +73,11 @@ class Target:
 
 
 def target(
-    components: Sequence[Component], confidence: Decimal = Decimal("0.8"), *, seed: int = 7, given: Decimal | None = None
+    components: Sequence[Component],
+    confidence: Decimal = Decimal("0.8"),
+    *,
+    seed: int = 7,
+    given: Decimal | None = None,
 ) -> Target:
     """Simulate the unit cost of a design.
 
@@ -98,7 +102,9 @@ def target(
 
     lacking = [c.name for c in components if not c.prices]
     if lacking or not components:
-        what = f"no price is paid today for {', '.join(lacking)}" if lacking else "the design has no component"
+        what = (
+            f"no price is paid today for {', '.join(lacking)}" if lacking else "the design has no component"
+        )
         return Target(None, None, None, None, None, confidence, what)
     rng = np.random.default_rng(seed)
     whole = np.zeros(DRAWS)
@@ -113,7 +119,11 @@ def target(
         likely.append((c.name, Decimal(c.likely) * c.prices[-1]))
     sum_likely = sum((v for _, v in likely), Decimal(0))
     low, middle, high, aim = np.quantile(whole, [0.05, 0.5, 0.95, float(confidence)])
-    kept = Decimal(repr(float((whole <= float(given)).mean()))).quantize(Decimal("0.001")) if given is not None else confidence
+    kept = (
+        Decimal(repr(float((whole <= float(given)).mean()))).quantize(Decimal("0.001"))
+        if given is not None
+        else confidence
+    )
     shares = tuple((n, (v / sum_likely).quantize(PLACES)) for n, v in likely) if sum_likely else ()
     return Target(
         sum_likely.quantize(PLACES), _money(low), _money(middle), _money(high), _money(aim) if given is None else given,

@@ -148,7 +148,9 @@ def fit(points: Sequence[tuple[float, float]], *, drift: bool = True, level: flo
     base = np.column_stack([np.ones(weeks), week]) if trend else np.ones((weeks, 1))
     left = volume - base @ np.linalg.lstsq(base, volume, rcond=None)[0]
     if left.std() < STILL * volume.mean():
-        return nothing("the volume hardly moves apart from its trend, so nothing shows what one unit more costs")
+        return nothing(
+            "the volume hardly moves apart from its trend, so nothing shows what one unit more costs"
+        )
     return _fitted(volume, cost, week, trend, level, average, kept)
 
 

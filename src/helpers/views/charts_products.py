@@ -11,8 +11,9 @@ from helpers.views import charts, sentences_products, theme
 from helpers.views.charts import Chart
 from helpers.views.markup import plain
 from helpers.views.sentences import number, percent
+from helpers.views.sentences_products import figures
 
-PANEL = 104.0
+PANEL = 116.0
 SHAPES = {"scale": "▲", "hold": "●", "mend": "◆", "decommission": "✕"}
 COLOURS = {"scale": "takes", "hold": "context", "mend": "subject", "decommission": "adds"}
 
@@ -30,7 +31,7 @@ def unit_costs(panels: Sequence[dict[str, Any]], *, title: str | None = None) ->
     rows = tuple(
         (
             p["product"], sentences_products.per(p), p["currency"], *(_said(v) for v in _ends(p["history"])),
-            "—" if p["target"].is_nan() else number(p["target"]),
+            "—" if p["target"].is_nan() else figures(p["target"]),
         )
         for p in shown
     )  # fmt: skip
@@ -55,7 +56,7 @@ def _ends(history):
 
 
 def _said(value) -> str:
-    return "—" if value is None else number(value)
+    return figures(value)
 
 
 def _draw_panels(width, panels) -> theme.Canvas:
@@ -77,13 +78,15 @@ def _panel(canvas, p, left, top, wide) -> None:
     missed = target is not None and known[-1][1] > target
     high = max([v for _, v in known] + ([target] if target else [])) or 1.0
     bottom, height = top + PANEL - 16, PANEL - 62
-    latest = number(p["history"][known[-1][0]][1])
+    latest = figures(p["history"][known[-1][0]][1])
     mark = "▲ " if missed else ""
     room = theme.width_of(f"{mark}{latest}", bold=True) + 8
     canvas.text(left, top + 10, theme.fitted(p["product"], wide - room), bold=True)
-    canvas.text(left + wide, top + 10, f"{mark}{latest}", align="right", bold=True, color="adds" if missed else "ink")
+    canvas.text(
+        left + wide, top + 10, f"{mark}{latest}", align="right", bold=True, color="adds" if missed else "ink"
+    )
     below = f"{p['currency']} per {sentences_products.per(p)}"
-    aim = "" if target is None else f"target {number(p['target'])}"
+    aim = "" if target is None else f"target {figures(p['target'])}"
     canvas.text(left, top + 27, below, color="quiet", size=11.5)
     canvas.text(left + wide, top + 27, aim, align="right", color="quiet", size=11.5)
     step = (wide - 8) / max(len(p["history"]) - 1, 1)
@@ -107,7 +110,9 @@ def _panel(canvas, p, left, top, wide) -> None:
     canvas.dot(x, y(known[-1][1]), "adds" if missed else "subject", 7)
 
 
-def margins(rows: Sequence[dict[str, Any]], *, title: str | None = None, subtitle: str | None = None) -> Chart:
+def margins(
+    rows: Sequence[dict[str, Any]], *, title: str | None = None, subtitle: str | None = None
+) -> Chart:
     """Contribution margin of each product with revenue, the best first; loss-makers to the left, marked.
 
     Parameters
@@ -173,7 +178,14 @@ def change(frame: Any, what: str, *, title: str | None = None) -> Chart:
     found = title or sentences_products.change_title(frame, what)
     if "reason" in about or not len(frame):
         reason = str(about.get("reason", "nothing is known of these months"))
-        return Chart(found, "There is no bridge without units in both months", reason, lambda w: _nothing(w, "no units"), ("Step",), ())
+        return Chart(
+            found,
+            "There is no bridge without units in both months",
+            reason,
+            lambda w: _nothing(w, "no units"),
+            ("Step",),
+            (),
+        )
     driver = about["driver"] or "units"
     each = driver.removesuffix("s") if about["per"] == 1 else f"{number(about['per'], 0)} {driver}"
     first, last = (Month.parse(str(about[k])) for k in ("previous", "month"))
@@ -190,27 +202,28 @@ def scatter(fit: Any, name: str, row: dict[str, Any], *, title: str | None = Non
     """Weekly cost against weekly volume as daily means, with the line that was found and its 95 % band."""
     points = list(fit.points)
     currency, each = row["currency"], sentences_products.per(row)
+    many = row["driver"] if row["per"] == 1 else each
     volumes = [v for v, _ in points]
     ends = (min(volumes), max(volumes)) if points else (0.0, 0.0)
     rows: tuple[tuple[str, ...], ...] = ()
     if fit.known:
         rows = (
-            ("one more", _said(fit.per_unit), f"{number(fit.per_unit_low)} to {number(fit.per_unit_high)}"),
-            ("a day without any", _said(fit.fixed), f"{number(fit.fixed_low)} to {number(fit.fixed_high)}"),
+            ("one more", _said(fit.per_unit), f"{figures(fit.per_unit_low)} to {figures(fit.per_unit_high)}"),
+            ("a day without any", _said(fit.fixed), f"{figures(fit.fixed_low)} to {figures(fit.fixed_high)}"),
             ("average", _said(fit.average), "—"),
         )
     said = "; ".join(f"{a} {b} {currency} (95 % interval {c})" for a, b, c in rows[:2])
     return Chart(
         title or sentences_products.fit_title(fit, name, row),
-        f"Run cost a day, {currency}, against {each} a day; {len(points)} weekly means; line: as of the last week, with its 95 % band",
+        f"Run cost a day, {currency}, against {many} a day; {len(points)} weekly means; line: as of the last week, with its 95 % band",
         f"Cost of {name} against volume: {said}." if said else f"{name}: {fit.reason}.",
-        lambda width: _draw_scatter(width, fit, points, ends, currency, each),
+        lambda width: _draw_scatter(width, fit, points, ends, many),
         ("Part", f"{currency} per {each}", "95 % interval"),
         rows,
     )
 
 
-def _draw_scatter(width, fit, points, ends, currency, each) -> theme.Canvas:
+def _draw_scatter(width, fit, points, ends, many) -> theme.Canvas:
     if len(points) < 2:
         return _nothing(width, fit.reason or "too few weeks")
     height, left, bottom = 250.0, 56.0, 40.0
@@ -239,13 +252,22 @@ def _draw_scatter(width, fit, points, ends, currency, each) -> theme.Canvas:
         canvas.dot(x(v), y(c), "ink" if n >= recent else "context", 5)
     for share in (0.0, 0.5, 1.0):
         value = Decimal(repr(round(top / 1.08 * share, 6)))
-        canvas.text(left - 6, y(float(value)), number(value, 0 if top > 20 else None), align="right", color="quiet", size=11.5)
+        canvas.text(
+            left - 6,
+            y(float(value)),
+            number(value, 0 if top > 20 else None),
+            align="right",
+            color="quiet",
+            size=11.5,
+        )
         at = Decimal(repr(round(ends[1] * share, 6)))
         canvas.text(
             x(float(at)), height - bottom + 14, number(at, 0 if ends[1] > 20 else None),
             align="center" if 0 < share < 1 else "right" if share else "left", color="quiet", size=11.5,
         )  # fmt: skip
-    canvas.text(width - 8, height - 8, f"{each} a day; dark: last 13 weeks", align="right", color="quiet", size=11.5)
+    canvas.text(
+        width - 8, height - 8, f"{many} a day; dark: last 13 weeks", align="right", color="quiet", size=11.5
+    )
     return canvas
 
 
@@ -298,7 +320,18 @@ def _draw_quadrant(width, rows) -> theme.Canvas:
     canvas.line([left, width - 8], [plot, plot], "rule")
     for m in (1.0, 0.0, -1.0):
         if m >= bottom:
-            canvas.text(left - 6, y(m), "−100 %" if m < 0 and min(margins_ or [0]) > -1 else "≤ −100 %" if m < 0 else f"{m * 100:.0f} %", align="right", color="quiet", size=11.5)
+            canvas.text(
+                left - 6,
+                y(m),
+                "−100 %"
+                if m < 0 and min(margins_ or [0]) > -1
+                else "≤ −100 %"
+                if m < 0
+                else f"{m * 100:.0f} %",
+                align="right",
+                color="quiet",
+                size=11.5,
+            )
     canvas.text(left, plot + 10, "no revenue known", color="quiet", size=11.5)
     canvas.text(left, height - 8, "← demand falls", color="quiet", size=11.5)
     canvas.text(width - 8, height - 8, "demand grows →", align="right", color="quiet", size=11.5)

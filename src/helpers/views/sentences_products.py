@@ -18,9 +18,17 @@ def per(row: Any) -> str:
     return driver.removesuffix("s") if row["per"] == 1 else f"{number(row['per'], 0)} {driver}"
 
 
-def unit(value: Decimal, row: Any) -> str:
-    """A unit cost as read: ``0.0913 USD per order``."""
-    return f"{number(value)} {row['currency']} per {per(row)}"
+def figures(value: Decimal | None) -> str:
+    """A unit cost with three figures, however small.
+
+    Examples
+    --------
+    >>> figures(Decimal("52.5003")), figures(Decimal("0.1213")), figures(None)
+    ('52.5', '0.121', '—')
+    """
+    if value is None or not value.is_finite() or not value:
+        return number(value)
+    return number(value, max(0, 2 - value.adjusted()))
 
 
 def headline(now: Any, sheet: Any, *, missing: str = "") -> str:
@@ -28,12 +36,16 @@ def headline(now: Any, sheet: Any, *, missing: str = "") -> str:
     rows = now.to_dict("records")
     if not rows:
         return missing or "No charge of this month belongs to a product"
-    losing = sorted((r for r in rows if not r["margin"].is_nan() and r["margin"] < 0), key=lambda r: r["margin"])
+    losing = sorted(
+        (r for r in rows if not r["margin"].is_nan() and r["margin"] < 0), key=lambda r: r["margin"]
+    )
     leave = [r["product"] for r in sheet.to_dict("records") if r["verdict"] == "decommission"]
     said = []
     if losing:
         names = listed([r["product"] for r in losing[:3]])
-        said.append(f"{names} {'cost' if len(losing) > 1 else 'costs'} more than {'they earn' if len(losing) > 1 else 'it earns'}")
+        said.append(
+            f"{names} {'cost' if len(losing) > 1 else 'costs'} more than {'they earn' if len(losing) > 1 else 'it earns'}"
+        )
     if leave:
         said.append(f"{listed(leave[:3])} {'are' if len(leave) > 1 else 'is'} worth more ended than kept")
     if said:
@@ -124,7 +136,7 @@ def fit_title(fit: Any, name: str, row: Any) -> str:
     if not fit.known or fit.reason.startswith("the interval"):
         return f"{name}: {fit.reason}"
     share = percent(fit.fixed_share, 0) if fit.fixed_share is not None else "an unknown part"
-    return f"One more {per(row)} costs {name} {number(fit.per_unit)} {row['currency']}; {share} of its cost stays without any"
+    return f"One more {per(row)} costs {name} {figures(fit.per_unit)} {row['currency']}; {share} of its cost stays without any"
 
 
 def verdict_title(rows: Sequence[Any]) -> str:
@@ -148,7 +160,11 @@ def plan_title(plan: Any, currency: str) -> str:
         return f"No bet is written down in {currency}"
     chosen = listed([b.name for b in plan["taken"]]) or "no bet"
     added = money(plan["added"], currency)
-    return f"{money(plan['budget'], currency)} buy {count(len(plan['taken']))} bets; {money(plan['more'], currency)} more would add {added} a year" if plan["taken"] else f"The budget buys {chosen}"
+    return (
+        f"{money(plan['budget'], currency)} buy {count(len(plan['taken']))} bets; {money(plan['more'], currency)} more would add {added} a year"
+        if plan["taken"]
+        else f"The budget buys {chosen}"
+    )
 
 
 def customers_title(frame: Any) -> str:

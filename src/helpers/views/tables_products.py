@@ -24,7 +24,11 @@ def shared(frame: Any, pool: dict[str, Decimal], currency: str) -> Shown:
         else "No rule shares a cost out in this currency"
     )
     rules = ", ".join(f"{plain(n)} {number(v, 0)}" for n, v in pool.items())
-    below = f"Effective cost of the month, {currency}; shared out: {rules}" if whole else "shared_cost_rules.csv names what is shared"
+    below = (
+        f"Effective cost of the month, {currency}; shared out: {rules}"
+        if whole
+        else "shared_cost_rules.csv names what is shared"
+    )
     return _shown("shared", title, below, head, rows if whole else [], odd=())
 
 
@@ -39,8 +43,20 @@ def customers(frame: Any, *, by: str = "customer") -> Shown:
     ]  # fmt: skip
     about = frame.attrs
     title = say.customers_title(frame) if by == "customer" else f"The same by {by}"
-    below = f"{about['product']}, {about['currency']} a month; cost is shared out by use" if rows else "customers.csv says what each used and paid"
-    return _shown("customers", title, below, head, lines, left=(0, 5), odd=[i for i, r in enumerate(rows) if "loses" in r["kind"]])
+    below = (
+        f"{about['product']}, {about['currency']} a month; cost is shared out by use"
+        if rows
+        else "customers.csv says what each used and paid"
+    )
+    return _shown(
+        "customers",
+        title,
+        below,
+        head,
+        lines,
+        left=(0, 5),
+        odd=[i for i, r in enumerate(rows) if "loses" in r["kind"]],
+    )
 
 
 def _kind(kind: str) -> str:
@@ -53,12 +69,18 @@ def models(frame: Any) -> Shown:
     head = ["Model", "Cost", "Per 1,000 tokens", "Input", "Cached", "Output", "From cache", "Saving a month"]
     lines = [
         [f"{r['product']}: {r['model']}", f"{number(r['cost'], 0)} {r['currency']}",
-         *(number(r[c]) for c in ("per_thousand", "input_price", "cached_price", "output_price")),
+         *(say.figures(r[c]) for c in ("per_thousand", "input_price", "cached_price", "output_price")),
          DASH if r["cached_share"].is_nan() else percent(r["cached_share"]), number(r["saving"], 0)]
         for r in rows
     ]  # fmt: skip
     below = "Effective cost of the month; prices per 1,000 tokens; saving: up to two fifths of input tokens from a cache"
-    return _shown("models", say.models_title(frame), below if rows else "No meter counts tokens for a product", head, lines)
+    return _shown(
+        "models",
+        say.models_title(frame),
+        below if rows else "No meter counts tokens for a product",
+        head,
+        lines,
+    )
 
 
 def haste(frame: Any) -> Shown:
@@ -77,22 +99,43 @@ def haste(frame: Any) -> Shown:
         else "No project of the calendar ran on demand and went away"
     )
     below = "Machines that lived for a project only, at the on-demand price, against what commitments cost then in the same service"
-    return _shown("haste", title, below if rows else "calendar.csv names the projects", head, lines, left=(0, 1, 2, 3))
+    return _shown(
+        "haste", title, below if rows else "calendar.csv names the projects", head, lines, left=(0, 1, 2, 3)
+    )
 
 
 def sheet(frame: Any) -> Shown:
     """The rule sheet: verdict, why, and what leaving is worth."""
     rows = frame.to_dict("records")
-    head = ["Product", "Verdict", "Why", "Demand", "Busy load", "Run cost", "Worth of leaving", "Sunk, not counted"]
+    head = [
+        "Product",
+        "Verdict",
+        "Why",
+        "Demand",
+        "Busy load",
+        "Run cost",
+        "Worth of leaving",
+        "Sunk, not counted",
+    ]
     lines = [
         [r["product"], r["verdict"], r["because"], DASH if r["demand"] is None else percent(r["demand"], signed=True),
          DASH if r["load"] is None else percent(r["load"], 0), f"{number(r['cost'], 0)} {r['currency']}",
          number(r["leaving"], 0), number(r["sunk"], 0)]
         for r in rows
     ]  # fmt: skip
-    below = "Demand: growth a month; run cost: a month; leaving: over the horizon, in the product’s own currency"
+    below = (
+        "Demand: growth a month; run cost: a month; leaving: over the horizon, in the product’s own currency"
+    )
     odd = [i for i, r in enumerate(rows) if r["verdict"] == "decommission"]
-    return _shown("sheet", say.verdict_title(rows), below if rows else "No product to judge", head, lines, left=(0, 1, 2), odd=odd)
+    return _shown(
+        "sheet",
+        say.verdict_title(rows),
+        below if rows else "No product to judge",
+        head,
+        lines,
+        left=(0, 1, 2),
+        odd=odd,
+    )
 
 
 def bets(plan: dict[str, Any], currency: str) -> Shown:
@@ -106,16 +149,32 @@ def bets(plan: dict[str, Any], currency: str) -> Shown:
         for r in rows
     ]  # fmt: skip
     below = f"{currency}; expected value: chance × range; return: gain for each unit of money; haste: worth of the weeks less their price"
-    return _shown("bets", say.plan_title(plan, currency), below if rows else "bets.csv holds what could be built", head, lines, left=(0, 1))
+    return _shown(
+        "bets",
+        say.plan_title(plan, currency),
+        below if rows else "bets.csv holds what could be built",
+        head,
+        lines,
+        left=(0, 1),
+    )
 
 
 def designs(frame: Any) -> Shown:
     """Unit cost of planned features, with interval and the chance of their target."""
     rows = frame.to_dict("records")
-    head = ["Feature", "One", "Likely", "90 % interval", "Target", "Chance to keep it", "Four in five keep", "Largest part"]
+    head = [
+        "Feature",
+        "One",
+        "Likely",
+        "90 % interval",
+        "Target",
+        "Chance to keep it",
+        "Four in five keep",
+        "Largest part",
+    ]
     lines = [
-        [r["feature"], f"{r['currency']} per {r['unit']}", number(r["likely"]), r["reason"] or f"{number(r['low'])} to {number(r['high'])}",
-         number(r["target"]), DASH if r["chance"] is None else percent(r["chance"], 0), number(r["kept"]), r["largest"] or DASH]
+        [r["feature"], f"{r['currency']} per {r['unit']}", say.figures(r["likely"]), r["reason"] or f"{say.figures(r['low'])} to {say.figures(r['high'])}",
+         say.figures(r["target"]), DASH if r["chance"] is None else percent(r["chance"], 0), say.figures(r["kept"]), r["largest"] or DASH]
         for r in rows
     ]  # fmt: skip
     known = [r for r in rows if r["chance"] is not None]
@@ -126,7 +185,14 @@ def designs(frame: Any) -> Shown:
         else "No planned feature has a design with a target"
     )
     below = "Use of each component as a range, at prices paid in the last six months; simulated"
-    return _shown("designs", title, below if rows else "designs.csv says what a feature would use", head, lines, left=(0, 1, 7))
+    return _shown(
+        "designs",
+        title,
+        below if rows else "designs.csv says what a feature would use",
+        head,
+        lines,
+        left=(0, 1, 7),
+    )
 
 
 def _shown(
@@ -135,4 +201,7 @@ def _shown(
 ) -> Shown:  # fmt: skip
     words = [[plain(c, 200) for c in row] for row in rows]
     body = table(head, words, caption=f"{title}. {below}", left=left, odd=odd) if words else ""
-    return Shown(block(kind, titled(title, below) + body), f"{title}\n{below}\n{text_table(head, words) if words else ''}")
+    return Shown(
+        block(kind, titled(title, below) + body),
+        f"{title}\n{below}\n{text_table(head, words) if words else ''}",
+    )
