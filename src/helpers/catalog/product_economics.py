@@ -251,6 +251,12 @@ class Economics:
         chosen = [driver] if driver in groups else sorted(groups, key=lambda d: (-earning[d], d))[:1]
         return groups[chosen[0]] if chosen else []
 
+    @property
+    def family_name(self) -> str:
+        """The family in words."""
+        names = self.family()
+        return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) or "no product"
+
     def family_bridge(self, back: int = 1) -> Any:
         """Why the unit cost of all products that count the same thing moved: mix between them included."""
         names = self.family()

@@ -301,7 +301,7 @@ def quadrant(rows: Sequence[dict[str, Any]], *, title: str | None = None) -> Cha
 def _draw_quadrant(width, rows) -> theme.Canvas:
     if not rows:
         return _nothing(width, "no product has six months of demand")
-    height, left, foot = 340.0, 52.0, 84.0
+    height, left, foot = 356.0, 52.0, 100.0
     canvas = theme.Canvas(width, height)
     demand = [float(r["demand"]) for r in rows]
     low, high = min(-0.01, *demand) * 1.25, max(0.01, *demand) * 1.25

@@ -178,7 +178,7 @@ def customers_title(frame: Any) -> str:
     if not losing:
         return f"Every customer of {product} pays for what they use"
     share = percent(sum((r["share"] for r in losing), Decimal(0)), 0)
-    heavy = f", {count(len(whales))} of them whales" if whales else ""
+    heavy = f", {count(len(whales))} of them whales," if whales else ""
     return f"{capital(count(len(losing)))} customers of {product}{heavy} pay less than they cost: {share} of its use"
 
 

@@ -129,11 +129,11 @@ def sheet(frame: Any) -> Shown:
     odd = [i for i, r in enumerate(rows) if r["verdict"] == "decommission"]
     return _shown(
         "sheet",
-        say.verdict_title(rows),
+        "The rule sheet: each verdict with its numbers and its reason",
         below if rows else "No product to judge",
         head,
         lines,
-        left=(0, 1, 2),
+        left=(0, 1, 7),
         odd=odd,
     )
 
