@@ -110,17 +110,17 @@ def sheet(frame: Any) -> Shown:
     head = [
         "Product",
         "Verdict",
-        "Why",
         "Demand",
         "Busy load",
         "Run cost",
         "Worth of leaving",
         "Sunk, not counted",
+        "Why",
     ]
     lines = [
-        [r["product"], r["verdict"], r["because"], DASH if r["demand"] is None else percent(r["demand"], signed=True),
+        [r["product"], r["verdict"], DASH if r["demand"] is None else percent(r["demand"], signed=True),
          DASH if r["load"] is None else percent(r["load"], 0), f"{number(r['cost'], 0)} {r['currency']}",
-         number(r["leaving"], 0), number(r["sunk"], 0)]
+         number(r["leaving"], 0), number(r["sunk"], 0), r["because"]]
         for r in rows
     ]  # fmt: skip
     below = (
