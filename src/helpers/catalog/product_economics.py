@@ -23,7 +23,7 @@ from helpers.measures import (
 )
 from helpers.models import bets, targets, trend, unit_cost
 from helpers.terms.errors import UsageError
-from helpers.terms.money import CONTEXT, NAN, ratio
+from helpers.terms.money import CONTEXT, NAN, ratio, shown
 from helpers.terms.period import Month
 
 MONTHS = 13
@@ -411,7 +411,7 @@ class Economics:
             past = list(zip(months, self.history(name, "unit_cost"), strict=True))
             over = CONTEXT.multiply(CONTEXT.subtract(r["unit_cost"], r["target"]), r["units"])
             unit = f"currency/{_per(r)}"
-            sums = {"cost": r["cost"]} | ({} if over.is_nan() else {"over": over})
+            sums = {"cost": r["cost"]} | ({} if over.is_nan() else {"over": Decimal(shown(over))})
             numbers.append(about | {
                 "kpi": "product-unit-cost", "value": r["unit_cost"], "target": r["target"], "history": past,
                 "previous": past[-2][1], "reason": r["reason"], "sums": sums, "unit": unit, "digits": _digits(r["unit_cost"]),
@@ -493,7 +493,7 @@ def _grown(cost: Decimal, t: trend.Trend) -> Decimal:
     """What a year of the trend added to a month's cost [currency]."""
     if t.rate is None or not t.rises:
         return ZERO
-    return CONTEXT.subtract(cost, ratio(cost, CONTEXT.power(1 + t.rate, 12)))
+    return Decimal(shown(CONTEXT.subtract(cost, ratio(cost, CONTEXT.power(1 + t.rate, 12)))))
 
 
 def _money(text: str, missing: str, name: str) -> Decimal:
