@@ -97,7 +97,7 @@ class Economics:
         return f"Not in the store yet: {'; '.join(lacking)}." if lacking else ""
 
     def history(self, name: str, column: str, closed: bool = False) -> list[Decimal | None]:
-        values = unit_economics.history(self.monthly, name, column)
+        values = unit_economics.history(self.monthly, name, column, self.months)
         return values[:-1] if closed and self.run.open else values
 
     @cached_property

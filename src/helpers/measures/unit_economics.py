@@ -135,21 +135,16 @@ def of_month(frame: pd.DataFrame, which: Month, *, run_only: bool = True) -> pd.
     """The rows of one month, largest cost first; without products that only build."""
     rows = frame[frame["month"] == str(which)]
     if run_only:
-        rows = rows[[c != 0 for c in rows["cost"]]]
+        rows = rows.loc[[i for i in rows.index if rows.at[i, "cost"] != 0]]
     order = sorted(rows.index, key=lambda i: (-rows.at[i, "cost"], rows.at[i, "product"]))
     return rows.loc[order].reset_index(drop=True)
 
 
-def history(
-    frame: pd.DataFrame, product: str, column: str, currency: str | None = None
-) -> list[Decimal | None]:
-    """A column's values of a product over the frame's months, oldest first; None where there is no row or a NaN."""
-    months = sorted(set(frame["month"]))
+def history(frame: pd.DataFrame, product: str, column: str, months: Sequence[Month]) -> list[Decimal | None]:
+    """A column's values of a product month by month; None where there is no row or a NaN."""
     mine = frame[frame["product"] == product]
-    if currency:
-        mine = mine[mine["currency"] == currency]
     held = dict(zip(mine["month"], mine[column], strict=True))
-    return [None if (v := held.get(m)) is None or v.is_nan() else v for m in months]
+    return [None if (v := held.get(str(m))) is None or v.is_nan() else v for m in months]
 
 
 def break_even(price: Decimal, per_unit: Decimal, fixed: Decimal) -> tuple[Decimal, str]:
