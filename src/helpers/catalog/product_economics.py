@@ -374,8 +374,9 @@ class Economics:
             "reason",
         ]
         lines = []
-        for feature in dict.fromkeys([] if held is None else held["feature"]):
-            rows = [r for r in held.to_dict("records") if r["feature"] == feature]
+        every = [] if held is None else held.to_dict("records")
+        for feature in dict.fromkeys(r["feature"] for r in every):
+            rows = [r for r in every if r["feature"] == feature]
             parts = [
                 targets.Component(r["component"], r["low"], r["likely"], r["high"], self._prices(r))
                 for r in rows

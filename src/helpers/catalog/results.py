@@ -431,7 +431,7 @@ def found(numbers: Iterable[Mapping[str, Any]], month: Month | str) -> list[KpiR
     for n in numbers:
         r = catalog.record(n["kpi"])
         v = next(x for x in r.variants if x.name == n.get("variant", ""))
-        value, previous, target = (known(n.get(k)) for k in ("value", "previous", "target"))
+        value, previous, target = (known(n.get(k, NAN)) for k in ("value", "previous", "target"))
         reason = "" if value is not None else n.get("reason") or v.empty
         results.append(
             KpiResult(
@@ -641,7 +641,7 @@ def _usage(v: Variant) -> dict[str, str]:
     return inside | ({"without": ", ".join(left_out)} if left_out else {})
 
 
-def known(value: Decimal) -> Decimal | None:
+def known(value: Decimal | None) -> Decimal | None:
     return None if value is None or value.is_nan() else value
 
 

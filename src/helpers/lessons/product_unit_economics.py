@@ -252,8 +252,8 @@ def hurry(run: Any) -> Exercise:
     """What haste cost, against the whole cost and against list price."""
     books = Economics(run)
     rows = [r for r in books.haste.to_dict("records") if not r["premium"].is_nan()]
-    row = rows[0] if rows else None
-    answer = row["premium"] if row else None
+    row: Any = rows[0] if rows else None
+    answer: Any = row["premium"] if row else None
     months = CONTEXT.divide(answer, Decimal(3)) if row else None
     return Exercise(
         6,
@@ -336,6 +336,7 @@ def _percent(value: Decimal) -> str:
 def _mistakes(solution: Any, *ways: tuple[Any, str]) -> tuple[Mistake, ...]:
     """The wrong ways that give another answer than the right one, each answer once."""
     found: dict[Any, Mistake] = {}
+    answer: Any
     for answer, why in ways:
         unknown = answer is None or solution is None or (isinstance(answer, Decimal) and answer.is_nan())
         if unknown or answer == "" or _same(answer, solution) or answer in found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helpers.measures import rows, units
 from helpers.measures.measure import CURRENCY, Table, number
@@ -76,7 +76,7 @@ def models(
     return pd.DataFrame(lines, columns=list(COLUMNS), dtype=object)
 
 
-def _line(key, held, cacheable) -> dict[str, object]:
+def _line(key, held, cacheable) -> dict[str, Any]:
     zero = (Decimal(0), Decimal(0))
     tokens = {d: held.get(d, zero)[0] for d in DIRECTIONS}
     cost = {d: held.get(d, zero)[1] for d in DIRECTIONS}

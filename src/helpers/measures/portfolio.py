@@ -117,7 +117,8 @@ def sheet(frame: pd.DataFrame, plans: pd.DataFrame | None, rules: Rules | None =
     rules = rules or Rules()
     plan = {r["product"]: r for r in plans.to_dict("records")} if plans is not None else {}
     lines = []
-    for row in frame.to_dict("records"):
+    rows: Any = frame.to_dict("records")
+    for row in rows:
         mine = plan.get(row["product"])
         revenue = Decimal(0) if row["revenue"].is_nan() else row["revenue"]
         # a feature without revenue of its own serves others: only falling demand makes leaving a question

@@ -30,7 +30,7 @@ from helpers.terms.period import Month
 if TYPE_CHECKING:
     import pandas as pd
 
-CAUSES = (
+CAUSES: tuple[str, ...] = (
     "price", "efficiency", "mix", "fixed use", "dilution", "new", "ended", "no quantity", "without units",
 )  # fmt: skip
 PLACE = Decimal(1).scaleb(-18)
@@ -175,7 +175,7 @@ def split(
             "previous_total": NAN if old is None else decimal(old),
         }
         return frame
-    sums = dict.fromkeys(CAUSES, ZERO)
+    sums: dict[str, Fraction] = dict.fromkeys(CAUSES, ZERO)
     for _, cause, amount in parts(before, after, fixed):
         sums[cause] += amount
     rounded = {c: decimal(a) for c, a in sums.items()}

@@ -145,9 +145,10 @@ def best(bets: Sequence[Bet], budget: Decimal) -> list[Bet]:
             row[i], row[place[b.needs]] = 1.0, -1.0
             rows.append(row)
             tops.append(0.0)
-    solved = milp(
+    limits: Any = np.array(tops)
+    solved: Any = milp(
         -gains,
-        constraints=LinearConstraint(np.vstack(rows), ub=np.array(tops)),
+        constraints=LinearConstraint(np.vstack(rows), ub=limits),
         integrality=np.ones(len(bets)),
         bounds=Bounds(0, 1),
         options={"mip_rel_gap": 0.0},

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 LEAST = 6  # months: below, the interval of a median slope holds everything
 
@@ -64,8 +65,8 @@ def trend(values: Sequence[Decimal | None], level: float = 0.90) -> Trend:
     if len(known) < LEAST:
         reason = f"{len(known)} months with a value above zero, {LEAST} are needed"
         return Trend(None, None, None, len(known), reason)
-    found = stats.theilslopes([y for _, y in known], [x for x, _ in known], level)
-    return Trend(*(_rate(s) for s in (found[0], found[2], found[3])), len(known))
+    found: Any = stats.theilslopes([y for _, y in known], [x for x, _ in known], level)
+    return Trend(_rate(found[0]), _rate(found[2]), _rate(found[3]), len(known))
 
 
 def _rate(slope: float) -> Decimal:
