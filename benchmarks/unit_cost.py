@@ -167,7 +167,8 @@ def demand(shared: Path) -> dict:
         hours = hourly[column].to_numpy(dtype=float)
         days = hours[: len(hours) // 24 * 24].reshape(-1, 24).sum(axis=1)
         weeks = days[-(len(days) // 7 * 7) :].reshape(-1, 7).mean(axis=1)[-104:]
-        if len(weeks) < 60 or np.isnan(weeks).any() or weeks.min() <= 0 or weeks.std() / weeks.mean() < 0.05:
+        weeks = weeks[np.flatnonzero(weeks == 0).max(initial=-1) + 1 :]  # since it was last off
+        if len(weeks) < 40 or weeks.std() / weeks.mean() < 0.05:
             continue
         points = made(rng, volume=weeks, per=0.6, fixed=0.4 * weeks.mean(), noise=0.03 * weeks.mean())
         fit = unit_cost.fit(points)

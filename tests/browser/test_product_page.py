@@ -42,7 +42,7 @@ def test_the_served_page_looks_into_another_product(chromium, serve, larkspur):
     page.goto(address, timeout=120_000)
     page.get_by_role("combobox", name="Product").select_option("Documents")
     page.get_by_role("button", name="Show").click()
-    page.wait_for_load_state()
+    page.wait_for_load_state(timeout=180_000)
     page.get_by_role("heading", name="Documents cost").first.wait_for(timeout=120_000)
     rules = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
     found = Axe().run(page, options=rules).response["violations"]
