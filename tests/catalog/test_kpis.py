@@ -48,7 +48,12 @@ PRACTITIONER = {
     76,
     81,
 }
+ENGINEERING = {18, 55, 56, 67, 71}
 OURS = {
+    "possible-saving",
+    "promises-without-effect",
+    "actions-without-owner",
+    "cost-of-leavers",
     "total-billed-cost",
     "total-effective-cost",
     "total-contracted-cost",
@@ -79,6 +84,11 @@ COMPANIONS = {
     "contracts": pd.DataFrame(
         {"ContractCommitmentId": [], "ContractCommitmentQuantity": [], "ContractCommitmentUnit": []}
     ),
+    "findings": pd.DataFrame({"resource_id": [], "kind": [], "saving": [], "currency": []}),
+    "utilisation": pd.DataFrame({"used": [], "capacity": []}),
+    "schedules": pd.DataFrame(columns=["resource_id", "zone", "week", "mode", "valid_from", "valid_to"]),
+    "actions": pd.DataFrame({"promised": [], "currency": [], "judgement": []}),
+    "leavers": pd.DataFrame({"cost": []}),
 }
 
 
@@ -96,7 +106,7 @@ def test_all_88_of_the_library_are_there_once():
 
 
 def test_full_records_are_those_of_the_practitioner():
-    assert {r.number for r in FULL if r.number} == PRACTITIONER | PRODUCT
+    assert {r.number for r in FULL if r.number} == PRACTITIONER | PRODUCT | ENGINEERING
     assert {n for r in FULL for n in r.notebooks} == set(notebooks.ids())
 
 

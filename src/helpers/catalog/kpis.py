@@ -55,6 +55,8 @@ COMPANIONS = {  # what a KPI may need beside the charges -> what it is, and how 
     "bets": "what could be built next (bets.csv)",
     "designs": "what planned features would use (designs.csv)",
     "calendar": "holidays, launches and planned changes (calendar.csv)",
+    "actions": "actions and what they promised (actions.csv)",
+    "leavers": "owners who left (teams.csv with owner_to)",
 }
 COMPANION_COLUMNS = {
     "deliveries": ("id", "delivered"),
@@ -63,6 +65,11 @@ COMPANION_COLUMNS = {
     "contracts": ("ContractCommitmentId", "ContractCommitmentQuantity", "ContractCommitmentUnit"),
     "drivers": ("day", "product", "driver", "value", "currency"),
     "products": ("product", "feature", "work", "match_on", "match_value"),
+    "findings": ("resource_id", "kind", "saving", "currency"),
+    "utilisation": ("used", "capacity"),
+    "schedules": ("resource_id", "zone", "week", "mode", "valid_from", "valid_to"),
+    "actions": ("promised", "currency", "judgement"),
+    "leavers": ("cost",),
 }
 DIRECTIONS = ("up", "down", "neutral")
 
