@@ -18,6 +18,7 @@ from helpers.terms.focus import JOINED_KIT_COLUMNS, STORED_KIT_COLUMNS, columns
 
 LIBRARY = [r for r in kpis.records() if r.number]
 FULL = [r for r in kpis.records() if r.notebooks]
+PRODUCT = {14, 24, 32, 79, 85, 88}  # besides those that the practitioner shows too
 VARIANTS = [(r, v) for r in FULL for v in r.variants]
 MEASURED = [(r, v) for r, v in VARIANTS if v.function]
 PRACTITIONER = {
@@ -75,11 +76,23 @@ OURS = {
     "growth-without-outcome",
     "budget-expected-to-break",
     "budget-approved-late",
+    "product-unit-cost",
+    "product-unit-cost-trend",
+    "product-demand-trend",
+    "product-margin",
+    "product-marginal-cost",
+    "product-leaving",
+    "product-verdict",
+    "product-cache-saving",
+    "haste-premium",
+    "bets-next",
 }
 COMPANIONS = {
     "deliveries": pd.DataFrame({"id": [], "delivered": []}),
     "sources": pd.DataFrame({"source": [], "loaded": []}),
     "invoices": pd.DataFrame({"issuer": [], "period": [], "currency": [], "total": []}),
+    "drivers": pd.DataFrame({c: [] for c in kpis.COMPANION_COLUMNS["drivers"]}),
+    "products": pd.DataFrame({c: [] for c in kpis.COMPANION_COLUMNS["products"]}),
     "contracts": pd.DataFrame(
         {"ContractCommitmentId": [], "ContractCommitmentQuantity": [], "ContractCommitmentUnit": []}
     ),
@@ -108,7 +121,7 @@ def test_all_88_of_the_library_are_there_once():
 
 
 def test_full_records_are_those_of_the_practitioner():
-    assert {r.number for r in FULL if r.number} == PRACTITIONER | ENGINEERING | FINANCE
+    assert {r.number for r in FULL if r.number} == PRACTITIONER | ENGINEERING | FINANCE | PRODUCT
     assert {n for r in FULL for n in r.notebooks} == set(notebooks.ids())
 
 

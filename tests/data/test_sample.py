@@ -34,7 +34,7 @@ from helpers.terms.money import CONTEXT
 from helpers.terms.period import Month
 
 # Of the last three months of the default seed: a change here is a change of everybody's company
-CONTENT = "bc56ab04f17cfd9eeef39eda117758f588fcaf4605e8c9f58771ccdb10d72f0d"
+CONTENT = "61c15235bfdf9ecc87c7f1446b6b1e55e590d6993bfd331a451bea491b0cdb2c"
 CLOSED = [FIRST.plus(n) for n in range(24)]
 
 

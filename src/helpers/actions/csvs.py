@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helpers.terms.money import plain
 
@@ -77,3 +77,13 @@ def safe_cell(value: object) -> str:
         return plain(value)
     text = str(value)
     return f"'{text}" if text.lstrip(" \u00a0").startswith(STARTS) else text
+
+
+def table_text(frame: Any) -> str:
+    """A table (DataFrame) as CSV text, numbers with all their digits, no text that a spreadsheet runs."""
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(frame.columns)
+    for row in frame.itertuples(index=False):
+        lines.writerow([safe_cell(None if cell != cell else cell) for cell in row])  # NaN is no number
+    return text.getvalue()

@@ -4,7 +4,7 @@ from helpers.catalog import kpis, notebooks, playbooks
 from helpers.catalog.fitness import Fitness, computable
 from helpers.catalog.playbooks import Action, Playbook, causes, playbook
 from helpers.catalog.responsibilities import responsibilities
-from helpers.catalog.results import KpiResult, compute
+from helpers.catalog.results import KpiResult, compute, found
 
 __all__ = [
     "Action",
@@ -14,6 +14,7 @@ __all__ = [
     "causes",
     "computable",
     "compute",
+    "found",
     "kpis",
     "notebooks",
     "playbook",

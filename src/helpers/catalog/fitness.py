@@ -111,6 +111,13 @@ def _fitness(r: Record, tried: list[tuple[Plan, bool]], held: Held, companions: 
         return Fitness(
             r, "later notebook", r.needs, f"A later notebook, of {who}, shows it; it will need {needs}."
         )
+    if any(v.derived == "notebook" for v in r.variants):
+        lacking = tuple(n for n in r.needs if companions.get(n) is None)
+        needs = " and ".join(COMPANIONS[n] for n in lacking)
+        state, why = (
+            ("needs companion", f"Needs {needs}.") if lacking else ("computable", "Its notebook finds it.")
+        )
+        return Fitness(r, state, lacking, why)
     verdicts = [_verdict(p, has_value, held, companions) for p, has_value in tried]
     fit = [f for f in verdicts if f.state == "computable"]
     return (

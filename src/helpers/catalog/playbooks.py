@@ -36,7 +36,7 @@ EXTRA_NAMES = {
     "change:rates-share": "Change by list price, negotiated price and commitments, of last month's cost,",
 }
 TIMES = ("gap", "value")
-FIELDS = {"value", "threshold", "amount", "provider", "month", "previous"}  # of a title or reason
+FIELDS = {"value", "threshold", "amount", "provider", "product", "month", "previous"}  # of a title or reason
 KEYS = {
     "id": str,
     "persona": str,
@@ -295,7 +295,8 @@ def _fire(
     for test in d.tests:
         value, threshold = _value(test.kpi, found, extra), test.value
         if threshold is None:
-            threshold = targets.get(test.kpi)
+            own = found.get(test.kpi)  # a product's own target
+            threshold = own.target if own is not None and own.target is not None else targets.get(test.kpi)
         if value is None or threshold is None or not OPERATORS[test.op](value, threshold):
             return None
         thresholds.append((value, threshold))
@@ -309,6 +310,7 @@ def _fire(
         "threshold": say(threshold),
         "amount": "" if amount is None else words.money(amount, money),
         "provider": scope.get("provider", ""),
+        "product": scope.get("product", ""),
         "month": next((Month.parse(k.period).title for k in found.values()), ""),
         "previous": say(about.previous) if about and about.previous is not None else "not known",
     }
@@ -545,7 +547,7 @@ def _decision(where: _Where, raw: Any, targets: Mapping[str, Decimal], duties: S
             f"within_days {d['within_days']}", "days from today", "0 or more", where.line(d["id"]), key
         )
     if "each" in d:
-        where.one_of(d["each"], ["provider"], f"{key}, each")
+        where.one_of(d["each"], ["provider", "product"], f"{key}, each")
     for duty in d.get("serves", []):
         where.one_of(duty, duties, f"{key}, serves")
     return Decision(

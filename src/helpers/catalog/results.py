@@ -251,9 +251,10 @@ class _Run:
                 pair = self.pair(window, effective, open_days)
                 for r in records:
                     for v in r.variants:
-                        if v.derived:
+                        if v.derived == "change":
                             done[r.id, v.name] = self.changed(r, v, pair, money)
-            every = [done[r.id, v.name] for r in records for v in r.variants if not v.only]
+            keys = [(r.id, v.name) for r in records for v in r.variants if not v.only]
+            every = [done[key] for key in keys if key in done]  # what the notebook finds itself comes later
             # what has no currency stands once, with the first
             results += [k for k in every if k.currency is not None or money == currencies[0]]
         return results
@@ -408,6 +409,56 @@ class _Run:
             r.shown_as,
             dict(sums),
         )
+
+
+def found(numbers: Iterable[Mapping[str, Any]], month: Month | str) -> list[KpiResult]:
+    """KPIs that a notebook finds itself (``derived: notebook`` in the catalog), such as one for each product.
+
+    Parameters
+    ----------
+    numbers : iterable of mapping
+        ``kpi`` (an id), ``value`` (Decimal, NaN where there is none), ``currency`` (None without money); may have ``variant``,
+        ``scope`` (dict such as {"product": "Shop"}), ``reason``, ``target``, ``previous``, ``history`` (pairs of month and value),
+        ``sums`` (exact amounts by name), ``unit`` and ``digits`` of its own.
+    month : Month
+
+    Returns
+    -------
+    list of KpiResult
+        In the same order; a value that is NaN becomes None with its reason.
+    """
+    results = []
+    for n in numbers:
+        r = catalog.record(n["kpi"])
+        v = next(x for x in r.variants if x.name == n.get("variant", ""))
+        value, previous, target = (known(n.get(k, NAN)) for k in ("value", "previous", "target"))
+        reason = "" if value is not None else n.get("reason") or v.empty
+        results.append(
+            KpiResult(
+                r.id,
+                r.short,
+                v.name,
+                dict(n.get("scope", {})),
+                value,
+                reason,
+                n.get("unit", v.unit),
+                n["currency"],
+                str(month),
+                None,
+                target,
+                _status(value, target, r.direction),
+                definition(r, v),
+                r.link,
+                previous,
+                CONTEXT.subtract(value, previous) if value is not None and previous is not None else None,
+                tuple(n.get("history", ())),
+                r.direction,
+                n.get("digits", v.digits),
+                r.shown_as,
+                dict(n.get("sums", {})),
+            )
+        )
+    return results
 
 
 def definition(r: Record, v: Variant) -> str:
@@ -590,7 +641,7 @@ def _usage(v: Variant) -> dict[str, str]:
     return inside | ({"without": ", ".join(left_out)} if left_out else {})
 
 
-def known(value: Decimal) -> Decimal | None:
+def known(value: Decimal | None) -> Decimal | None:
     return None if value is None or value.is_nan() else value
 
 

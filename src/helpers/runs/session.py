@@ -19,7 +19,7 @@ from helpers.terms.money import plain
 from helpers.terms.period import Month, parse_day
 
 RESULTS = "application/vnd.finops.kit+json"
-COMPANIONS = ("sources", "invoices", "budgets", "targets", "contracts")
+COMPANIONS = ("sources", "invoices", "budgets", "targets", "contracts", "drivers", "products")
 PERSONAS = {  # as a page names them; the rest read like their id
     "practitioner": "FinOps practitioner",
     "asset_management": "IT asset management",
@@ -95,7 +95,11 @@ class Run:
 
     def mine(self, kpis: Sequence[Any]) -> list[Any]:
         """The KPIs of this page's currency and whole scope; those that have no currency too."""
-        return [k for k in kpis if k.currency in (self.currency, None) and "provider" not in _extra(k, self)]
+        return [
+            k
+            for k in kpis
+            if k.currency in (self.currency, None) and not {"provider", "product"} & set(_extra(k, self))
+        ]
 
     def kpis(self, **tables: Any) -> list[Any]:
         """The notebook's KPIs of the month, in every currency, whole and by provider.

@@ -34,7 +34,17 @@ PERSONAS = {
     "practitioner": ("budgets.csv",),
     "engineering": ("utilisation", "calendar.csv", "actions.csv"),
     "finance": ("budgets.csv", "forecasts.csv", "drivers.csv", "calendar.csv", "shared_cost_rules.csv"),
-    "product": ("drivers.csv", "calendar.csv"),
+    "product": (
+        "drivers.csv",
+        "calendar.csv",
+        "products.csv",
+        "product_plans.csv",
+        "customers.csv",
+        "bets.csv",
+        "designs.csv",
+        "shared_cost_rules.csv",
+        "utilisation",
+    ),
     "procurement": ("contracts.csv", "calendar.csv", "budgets.csv", "utilisation"),
     "leadership": (
         "budgets.csv",

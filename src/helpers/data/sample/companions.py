@@ -13,6 +13,7 @@ from typing import Any
 from helpers.data.sample.habits import plain
 from helpers.data.sample.ledger import Ledger
 from helpers.data.sample.world import FIRST, OPEN, World, table
+from helpers.terms.money import foot
 from helpers.terms.period import Month
 
 DELIVERED = date(2026, 10, 5)
@@ -72,6 +73,7 @@ def tables(
             ("stage", "live", "env", "prod", MAPPED, ""),
             ("stage", "try", "env", "test", MAPPED, ""),
         ],
+        **_products(world, months, size),
     }
 
 
@@ -197,6 +199,47 @@ def _drivers(world: World, months: list[Month], size: int) -> list[Sequence[str]
                 (str(day), row["product"], row["driver"], plain(value), row["unit"], row["currency"])
             )
             day += timedelta(days=1)
+    return found
+
+
+def _products(world: World, months: list[Month], size: int) -> dict[str, list[Sequence[str]]]:
+    """Products, their plans, who uses Documents, and bets; names of resources are those of the seed."""
+    named = {name: r.shown for name, r in world.resources.items()}
+    products = _picked("products")
+    where = products[0].index("match_value")
+    filled = [(*row[:where], _named(row[where], named)) for row in products[1:]]
+    return {
+        "products.csv": [products[0], *filled],
+        "product_plans.csv": _picked("product_plans"),
+        "customers.csv": _customers(_drivers(world, months, size)),
+        "bets.csv": _picked("bets"),
+        "designs.csv": _picked("designs"),
+    }
+
+
+def _named(text: str, named: dict[str, str]) -> str:
+    return named[text[1:-1]] if text.startswith("{") else text
+
+
+def _customers(drivers: list[Sequence[str]]) -> list[Sequence[str]]:
+    """Each customer's part of the documents and of the revenue of a month: both add up to the drivers, to the last digit."""
+    found: list[Sequence[str]] = [
+        ("month", "product", "customer", "tier", "driver", "value", "revenue", "currency")
+    ]
+    rows = table("customers")
+    used = [Decimal(r["weight"]) for r in rows]
+    paying = [Decimal(r["weight"]) * Decimal(r["price_factor"]) for r in rows]
+    totals: dict[str, dict[str, Decimal]] = {}
+    for day, product, driver, value, _, _ in drivers[1:]:
+        if product == "Documents" and driver in ("documents", "revenue"):
+            month = totals.setdefault(day[:7], {})
+            month[driver] = month.get(driver, Decimal(0)) + Decimal(value)
+    for month, sums in sorted(totals.items()):
+        documents = foot([sums["documents"] * u / sum(used) for u in used], 0)
+        revenue = foot([sums["revenue"] * p / sum(paying) for p in paying], 2)
+        for row, number, money in zip(rows, documents, revenue, strict=True):
+            head = (month, "Documents", row["customer"], row["tier"], "documents")
+            found.append((*head, plain(number), plain(money), "EUR"))
     return found
 
 
