@@ -1,1 +1,1 @@
-"""Estimators: each with its benchmark against a baseline and a published method."""
+"""Estimators: forecast, rightsizing, schedules, unit cost, emissions; each with its benchmark."""
