@@ -35,7 +35,7 @@ COMPANIONS = {  # what a KPI may need beside the charges -> what it is, and how 
     "budgets": "a budget by month (budgets.csv)",
     "forecast": "stored forecasts",
     "drivers": "business figures such as orders, users or revenue",
-    "emissions": "emissions by service and region",
+    "emissions": "estimated emissions (the notebook sustainability_emissions makes them)",
     "findings": "optimisation findings with their saving",
     "functions": "which business function each product serves",
     "job_logs": "logs of jobs, model calls or queries",
@@ -49,11 +49,13 @@ COMPANIONS = {  # what a KPI may need beside the charges -> what it is, and how 
     "visits": "visits to cost reports",
     "workloads": "which charges belong to which workload",
     "data_centre": "data centre figures",
+    "carbon_checks": "what the notebook sustainability_emissions found of factors, path and reviews",
 }
 COMPANION_COLUMNS = {
     "deliveries": ("id", "delivered"),
     "sources": ("source", "loaded"),
     "invoices": ("issuer", "period", "currency", "total"),
+    "emissions": ("period", "category", "kg", "grade", "cost", "currency"),
     "contracts": ("ContractCommitmentId", "ContractCommitmentQuantity", "ContractCommitmentUnit"),
 }
 DIRECTIONS = ("up", "down", "neutral")
@@ -105,6 +107,8 @@ class Variant:
         Places shown to people.
     once : bool
         Taken for the month at hand only: what it needs beside the charges says nothing about earlier months.
+    money : bool
+        False for what is the same in every currency, such as emissions: it stands once.
     """
 
     name: str
@@ -121,6 +125,7 @@ class Variant:
     empty: str
     digits: int
     once: bool
+    money: bool = True
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -281,4 +286,5 @@ def _variant(raw: dict[str, Any], own: dict[str, Any]) -> Variant:
         own.get("empty", raw.get("empty", "")),
         own.get("digits", raw["digits"]),
         own.get("once", raw.get("once", False)),
+        own.get("money", raw.get("money", True)),
     )

@@ -70,37 +70,99 @@ def charges_of(charges: Table, line: Any) -> Table:
     return found
 
 
-def load(usage: Table, month: Any) -> Any:
-    """Mean processor use of each resource in a month.
+def loads(usage: Table) -> Any:
+    """Mean processor use of each resource, month by month.
 
     Parameters
     ----------
     usage : ibis Table
         Form of `helpers.data.usage.open_usage`; metric ``cpu`` in ``%``.
-    month : Month
 
     Returns
     -------
     DataFrame
-        ``period``, ``resource``, ``load`` [ratio, Decimal, four places], ``hours`` [h, hours measured], ``peak`` [ratio].
-        Hours counted twice count once.
+        ``period``, ``resource``, ``load`` [ratio, Decimal, six places], ``hours`` [h, hours measured]. An hour delivered
+        twice counts once.
+    """
+    hours = _hourly(usage, "cpu")
+    found = hours.group_by(["period", "resource"]).aggregate(load=hours.average.mean(), hours=hours.count())
+    rows = found.order_by(["period", "resource"]).to_pyarrow().to_pylist()
+    return _table(
+        [r | {"load": _share(r["load"]), "hours": Decimal(r["hours"])} for r in rows if r["load"] is not None],
+        ["period", "resource", "load", "hours"],
+    )
+
+
+QUIET = 10  # [%] processor use below which an hour of the week counts as quiet, in every week
+
+
+def profile(usage: Table) -> Any:
+    """How hard and when each resource works, over all that was measured.
+
+    Returns
+    -------
+    DataFrame
+        ``resource``; ``hours`` [h]; ``cpu`` highest hourly mean, ``peak`` highest sample, ``memory`` highest hourly mean
+        [ratio; None where it was not measured]; ``quiet`` [1], hours of the week (UTC) below 10 % in every week, of 168.
+    """
+    cpu, memory = _hourly(usage, "cpu"), _hourly(usage, "memory")
+    one = cpu.group_by("resource").aggregate(hours=cpu.count(), cpu=cpu.average.max(), peak=cpu.maximum.max())
+    two = memory.group_by("resource").aggregate(memory=memory.average.max())
+    week = cpu.group_by(["resource", "day", "hour"]).aggregate(most=cpu.average.max())
+    quiet = week.group_by("resource").aggregate(quiet=(week.most < QUIET).sum())
+    found = one.left_join(two, "resource").drop("resource_right").left_join(quiet, "resource").drop("resource_right")
+    rows = found.order_by("resource").to_pyarrow().to_pylist()
+    named = ("cpu", "peak", "memory")
+    return _table(
+        [r | {n: None if r[n] is None else _share(r[n]) for n in named} for r in rows],
+        ["resource", "hours", "cpu", "peak", "memory", "quiet"],
+    )
+
+
+def _hourly(usage: Table, metric: str) -> Any:
+    one = usage.filter(usage.metric == metric, usage.average.notnull())
+    start = one.start
+    return one.group_by(
+        [
+            one.resource_id.name("resource"),
+            start.name("start"),
+            start.strftime("%Y-%m").name("period"),
+            start.day_of_week.index().name("day"),
+            start.hour().name("hour"),
+        ]
+    ).aggregate(average=one.average.mean(), maximum=one.maximum.max())
+
+
+def purposes(charges: Table) -> dict[str, str]:
+    """Resources that say in a tag why they are as they are: resource -> key and value of that tag.
+
+    Tags named purpose, retain, role, standby or keep, whatever their case.
     """
     import ibis
 
-    cpu = usage.filter(usage.metric == "cpu", usage.start >= ibis.literal(month.start), usage.start < ibis.literal(month.end))
-    hours = cpu.group_by(["resource_id", "start"]).aggregate(average=cpu.average.mean(), maximum=cpu.maximum.max())
-    found = hours.group_by("resource_id").aggregate(
-        load=hours.average.mean(), hours=hours.count(), peak=hours.maximum.max()
-    )
-    frame = found.order_by("resource_id").to_pandas()
-    share = lambda v: None if v != v else (Decimal(repr(round(float(v), 4))) / 100)  # noqa: E731
-    return frame.assign(
-        period=str(month),
-        resource=frame["resource_id"],
-        load=[share(v) for v in frame["load"]],
-        peak=[share(v) for v in frame["peak"]],
-        hours=[Decimal(int(h)) for h in frame["hours"]],
-    )[["period", "resource", "load", "hours", "peak"]]
+    tags = charges.filter(charges.Tags.notnull(), charges.ResourceId.notnull())
+    pairs = tags.select(tags.ResourceId, key=tags.Tags.keys()).distinct()
+    keys = [r["key"] for r in pairs.select(key=pairs.key.unnest()).distinct().to_pyarrow().to_pylist()]
+    wanted = sorted(k for k in keys if k and k.strip().lower() in PURPOSE)
+    if not wanted:
+        return {}
+    said = ibis.coalesce(*(ibis.ifelse(tags.Tags[k] != "", k + ": " + tags.Tags[k], None) for k in wanted))
+    found = tags.select(tags.ResourceId, said=said)
+    found = found.filter(found.said.notnull()).group_by("ResourceId").aggregate(said=found.said.max())
+    return {r["ResourceId"]: r["said"] for r in found.to_pyarrow().to_pylist()}
+
+
+PURPOSE = {"purpose", "retain", "retention", "role", "standby", "keep"}
+
+
+def _share(percent: float) -> Decimal:
+    return Decimal(repr(round(float(percent), 4))) / 100
+
+
+def _table(rows: list[dict[str, Any]], columns: list[str]) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
 def _frame(expression: Any) -> Any:

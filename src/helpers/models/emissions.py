@@ -115,7 +115,7 @@ def estimate(
     found = [lines.line(r) for r in rows]
     lines.spend(rows, found)
     columns = [*KEYS, "quantity", "cost", "charges", *FOUND]
-    return pd.DataFrame([{**r, **f} for r, f in zip(rows, found, strict=True)], columns=columns)
+    return pd.DataFrame([{**r, **f} for r, f in zip(rows, found, strict=True)], columns=columns, dtype=object)
 
 
 def trace(lines: Any, factors: Factors | None = None, **where: Any) -> pd.DataFrame:
@@ -171,7 +171,7 @@ def by(lines: Any, column: str) -> pd.DataFrame:
     for name, part in lines.groupby(column, sort=True, dropna=False):
         rows.append({column: None if name != name else name} | _sums(part))
     rows.sort(key=lambda r: (-r["kg"], str(r[column])))
-    return pd.DataFrame(rows, columns=[column, "low", "kg", "high", "market", "kwh", "lines"])
+    return pd.DataFrame(rows, columns=[column, "low", "kg", "high", "market", "kwh", "lines"], dtype=object)
 
 
 def _sums(part: Any) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def grades(lines: Any) -> pd.DataFrame:
             rows.append(
                 {"grade": grade or "–", "meaning": meaning, "kg": kg if grade else None, "share": share, "lines": len(part)}
             )
-    return pd.DataFrame(rows, columns=["grade", "meaning", "kg", "share", "lines"])
+    return pd.DataFrame(rows, columns=["grade", "meaning", "kg", "share", "lines"], dtype=object)
 
 
 def gaps(lines: Any) -> pd.DataFrame:
@@ -217,7 +217,7 @@ def gaps(lines: Any) -> pd.DataFrame:
         )
         row["cost"] += r["cost"] or D(0)
     rows = sorted(found.values(), key=lambda r: (-r["cost"], str(r["name"])))
-    return pd.DataFrame(rows, columns=["provider", "name", "resource", "cost", "currency", "reason"])
+    return pd.DataFrame(rows, columns=["provider", "name", "resource", "cost", "currency", "reason"], dtype=object)
 
 
 def stale(lines: Any) -> pd.DataFrame:
