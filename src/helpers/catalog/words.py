@@ -39,7 +39,7 @@ def quantity(value: Decimal, unit: str, currency: str | None, digits: int, shown
         return f"{money(value, currency, digits)} per {unit.removeprefix('currency/')}"
     text = _fixed(value, digits)
     said = unit.replace("currency", currency or "currency").replace("/", " per ")
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {said}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {said}".strip()
 
 
 def _fixed(value: Decimal, digits: int) -> str:

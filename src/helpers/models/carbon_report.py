@@ -26,14 +26,15 @@ EVIDENCE_AGE = 400  # days after which a review no longer counts as yearly
 
 
 def monthly(lines: Any) -> pd.DataFrame:
-    """Emissions month by month: period, low, kg, high, market, operational, embodied [kgCO2e], kwh, the oldest first."""
+    """Emissions month by month: period, low, kg, high, market, operational, embodied [kgCO2e], kwh, and whether use was measured; the oldest first."""
     import pandas as pd
 
     names = ("low", "kg", "high", "market", "operational", "embodied", "kwh")
     rows = []
     for period, part in lines.groupby("period", sort=True):
-        rows.append({"period": period} | {n: emissions.total(part, n) for n in names})
-    return pd.DataFrame(rows, columns=["period", *names], dtype=object)
+        measured = bool((part["grade"] == "A").any())
+        rows.append({"period": period} | {n: emissions.total(part, n) for n in names} | {"measured": measured})
+    return pd.DataFrame(rows, columns=["period", *names, "measured"], dtype=object)
 
 
 def scopes(lines: Any) -> pd.DataFrame:
@@ -116,7 +117,8 @@ def path(months: Any, budget: Any = None, cut: Decimal = CUT) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``month``, ``low``, ``kg``, ``high``, ``budget`` [kgCO2e; NaN where there is none], ``source``.
+        ``month``, ``low``, ``kg``, ``high``, ``budget`` [kgCO2e; NaN where there is none], ``source``,
+        ``measured`` (whether use was measured in the month: a series breaks where it begins).
     """
     import pandas as pd
 
@@ -139,9 +141,9 @@ def path(months: Any, budget: Any = None, cut: Decimal = CUT) -> pd.DataFrame:
             source = "path from the first twelve months"
         found.append(
             {"month": r["period"], "low": r["low"], "kg": r["kg"], "high": r["high"], "budget": NAN if aim is None else aim,
-             "source": "" if aim is None else source}
+             "source": "" if aim is None else source, "measured": r["measured"]}
         )  # fmt: skip
-    return pd.DataFrame(found, columns=["month", "low", "kg", "high", "budget", "source"], dtype=object)
+    return pd.DataFrame(found, columns=["month", "low", "kg", "high", "budget", "source", "measured"], dtype=object)
 
 
 def audit(

@@ -189,10 +189,12 @@ def path(frame: Any, *, open: bool = False, title: str | None = None) -> Chart:
         for r in rows
     )
     what = next((r["source"] for r in reversed(rows) if r["source"]), "no budget")
+    begun = next((r["month"] for a, r in zip(rows, rows[1:], strict=False) if r["measured"] and not a["measured"]), None)
+    breaks = f"; use is measured from {Month.parse(begun).title} on, assumed before" if begun else ""
     told = "; ".join(f"{m} {kg}, may {b}" for m, kg, b in table[-6:])
     return Chart(
         title or said.path_title(frame if not open else frame.iloc[:-1]),
-        f"Estimated emissions by month, {unit}; grey is the {what}",
+        f"Estimated emissions by month, {unit}; grey is the {what}{breaks}",
         f"The last months in {unit}: {told}." if told else "There are no months.",
         lambda width: _path(width, rows, float(scale), at),
         ("Month", f"Emissions, {unit}", f"Budget or path, {unit}"),

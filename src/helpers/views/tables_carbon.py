@@ -166,6 +166,7 @@ def sheets(carbon: Any) -> dict[str, Any]:
         "Regions": carbon.regions,
         "Gaps": carbon.gaps,
         "Methods": carbon.methods,
+        "Units": carbon.unit_costs,
         "Scopes": carbon.scopes,
         "ESRS E1-6": carbon.esrs,
         "Products": carbon.products,

@@ -174,6 +174,20 @@ class Footprint:
         """What the KPIs need beside the charges, by the catalog's names."""
         return {"emissions": self.lines, "findings": self.findings, "carbon_checks": self.checks}
 
+    @property
+    def unit_costs(self) -> Any:
+        """Emissions by unit of use of each SKU whose units have a figure: sku, meter, unit, quantity, kg, by_unit [kgCO2e]."""
+        import pandas as pd
+
+        sums: dict[tuple, list[Decimal]] = {}
+        for r in self.now.to_dict("records"):
+            if r["grade"] in ("A", "B", "C") and r["sku"] and r["quantity"]:
+                cell = sums.setdefault((r["sku"], r["meter"], r["unit"]), [D(0), D(0)])
+                cell[0], cell[1] = cell[0] + r["quantity"], cell[1] + r["kg"]
+        rows = [(*key, q, kg, CONTEXT.divide(kg, q)) for key, (q, kg) in sums.items()]
+        rows.sort(key=lambda r: (-r[4], r[0]))
+        return pd.DataFrame(rows, columns=["sku", "meter", "unit", "quantity", "kg", "by_unit"], dtype=object)
+
     def trace(self, **where: Any) -> Any:
         """The lines behind a figure of the month, with their factors; their kg adds up to it exactly."""
         return emissions.trace(self.now, self.factors, **where)
