@@ -212,6 +212,8 @@ def _measure(
         months.setdefault(r["period"], []).append(r)
 
     def taken(s: Sums) -> Decimal:
+        if not s["charges"]:
+            return NAN  # a month that was not asked for
         rows = months.get(s["x_KitPeriod"], []) if "x_KitPeriod" in s else [r for m in months.values() for r in m]
         if not any(r["grade"] for r in rows):
             return NAN  # nothing known is not nothing emitted

@@ -218,7 +218,7 @@ def _rightsize(row, use):
     load = row["load"] or D(0)
     idle = CONTEXT.divide(1 - load, 1 + load)
     carbon = row["embodied"] / 2 + CONTEXT.multiply(row["operational"] / 2, idle)
-    return _said("rightsize", _cent(row["cost"] / 2), _round(carbon), why, cost=D(0), ask="its busiest season, if not measured")
+    return _said("rightsize", _cent(row["cost"] / 2), _round(carbon), why, cost=D(0), ask="its busiest season")
 
 
 def _region(row, ran, factors: Factors):

@@ -173,8 +173,8 @@ def power(server: Server, vcpu: Decimal, memory: Decimal, load: Decimal, n: int 
     cpus = CONTEXT.multiply(server.cpus * tdp, load_factor(load))
     cpu = CONTEXT.divide(CONTEXT.multiply(cpus, vcpu), server.vcpu)
     busy = MODULE_IDLE + (1 - MODULE_IDLE) * load / 100
-    sticks = CONTEXT.multiply(server.sticks, (MODULE_BASE + MODULE_BY_GB * server.module) * busy)
-    ram = CONTEXT.divide(CONTEXT.multiply(sticks, memory), server.memory) if server.memory else D(0)
+    # whatever modules the server has, their power is that of modules of 32 GB
+    ram = CONTEXT.multiply(CONTEXT.divide(memory, MODULE), (MODULE_BASE + MODULE_BY_GB * MODULE) * busy)
     return CONTEXT.multiply(cpu + ram, 1 + OTHERS[n])
 
 

@@ -54,19 +54,19 @@ def _bars(width, lines) -> theme.Canvas:
         return _empty(width, "nothing has a figure")
     left = min(max(theme.width_of(n) for n, *_ in lines) + 2, width * 0.4) + 10
     names = [theme.wrapped(n, left - 10) for n, *_ in lines]
-    row = max(30.0, 15.0 * max(len(n) for n in names) + 6)
+    row = max(32.0, 15.0 * max(len(n) for n in names) + 6)
     values = max(theme.width_of(line[4], bold=True) for line in lines) + 10
     canvas = theme.Canvas(width, row * len(lines) + 4)
     scale = (width - left - values) / (max(line[3] for line in lines) or 1)
     for i, (_, low, kg, high, label) in enumerate(lines):
         middle = 2 + row * i + row / 2
         canvas.lines(left - 10, middle, names[i], align="right")
-        canvas.bar(left, middle - 9, max(kg * scale, 1), 12, "subject" if i == 0 else "context")
-        y = middle + 7
+        canvas.bar(left, middle - 11, max(kg * scale, 1), 13, "subject" if i == 0 else "context")
+        y = middle + 8
         canvas.line([left + low * scale, left + high * scale], [y, y], "quiet", 1.5)
         for x in (low, high):
             canvas.line([left + x * scale] * 2, [y - 3, y + 3], "quiet", 1.5)
-        canvas.text(left + max(kg, high) * scale + 6, middle - 1, label, bold=i == 0, color="ink" if i == 0 else "quiet")
+        canvas.text(left + kg * scale + 6, middle - 5, label, bold=i == 0, color="ink" if i == 0 else "quiet")
     return canvas
 
 
@@ -114,7 +114,8 @@ def _scatter(width, rows, best, currency) -> theme.Canvas:
     carbon = [float(r["carbon"]) for r in rows]
     low, high = min(0.0, *money), max(*money, 1.0)
     most = max(*carbon, 0.001) * 1.08
-    tops = [most * i / 3 for i in range(4)]
+    tick = _step(most, 4)
+    tops = [tick * i for i in range(int(most / tick) + 1)]
     places = 0 if most >= 10 else 1 if most >= 1 else 3
     left = max(theme.width_of(number(D(t), places)) for t in tops) + 12
     right = 14.0

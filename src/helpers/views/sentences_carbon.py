@@ -57,15 +57,15 @@ def headline(months: Any, month: Month, *, open: bool = False, scope: str = "") 
         return f"No emissions are known for {month.title}{whose}"
     so_far = " so far" if open else ""
     said = (
-        f"{month.title}{whose} emitted about {mass(now['kg'])} CO2e{so_far}, "
-        f"somewhere between {mass(now['low'], now['kg'])} and {mass(now['high'], now['kg'])}"
+        f"{month.title}{whose} emitted about {mass(now['kg'])} CO2e{so_far} "
+        f"({mass(now['low'], now['kg'])} to {mass(now['high'], now['kg'])})"
     )
     if open or before is None or not before["kg"]:
         return said
     change = ratio(now["kg"] - before["kg"], before["kg"])
     if abs(change) < D("0.005"):
-        return f"{said}; about as much as in {month.plus(-1).name}"
-    return f"{said}; {percent(abs(change))} {'more' if change > 0 else 'less'} than in {month.plus(-1).name}"
+        return f"{said}, about as much as in {month.plus(-1).name}"
+    return f"{said}, {percent(abs(change))} {'more' if change > 0 else 'less'} than in {month.plus(-1).name}"
 
 
 def lede(found: Any, gaps: Any, stale: Any, currency: str) -> str:

@@ -37,8 +37,10 @@ def explored(carbon: Any) -> Any:
 
 def measures(found: Any, *, currency: str, price: Decimal, top: int = 12) -> Shown:
     """Each measure with money, carbon, both together, and what has to be found out first; the most worth first."""
-    rows, rest = found.head(top).to_dict("records"), len(found) - top
-    head = ["Resource", "Measure", f"{currency} a month", "kgCO2e a month", f"Worth, {currency}", f"Costs once, {currency}", "Ask first"]
+    every = found.to_dict("records")
+    rows = [r for i, r in enumerate(every) if i < top or r["measure"] == "region"]  # moves cost more than they bring: never cut off
+    rest = len(every) - len(rows)
+    head = ["Resource", "Measure", f"{currency} a month", "kg a month", "Worth", "Ask first"]
     places = 0 if any(r["carbon"] >= 10 for r in rows) else 1
     lines = []
     for r in rows:
@@ -46,12 +48,12 @@ def measures(found: Any, *, currency: str, price: Decimal, top: int = 12) -> Sho
         to = f" to {r['to']}" if r["to"] else ""
         lines.append(
             [plain(r["name"]), DOES[r["measure"]] + to, DASH if r["money"] is None else number(r["money"], 0) + other,
-             number(r["carbon"], places), number(r["worth"], 0) + other, DASH if r["cost"] is None else number(r["cost"], 0), plain(r["ask"])]
+             number(r["carbon"], places), number(r["worth"], 0) + other, _ask(r)]
         )  # fmt: skip
     note = f"; {rest} more in tables.xlsx" if rest > 0 else ""
     title = said.frontier_title(found, currency)
     below = f"Worth is money and carbon at {number(price, 0)} {currency} a tonne; an internal price, nothing that is paid{note}"
-    return _shown("measures", title, below, head, lines, left=(0, 1, 6))
+    return _shown("measures", title, below, head, lines, left=(0, 1, 5))
 
 
 def scopes(frame: Any, esrs: Any, month: Any) -> Shown:
@@ -188,6 +190,11 @@ def _csv(frame: Any, columns: Sequence[str]) -> str:
     for r in frame[list(columns)].itertuples(index=False):
         writer.writerow(_cell(v) for v in r)
     return out.getvalue()
+
+
+def _ask(row: Any) -> str:
+    once = f"; once {number(row['cost'], 0)} {row['currency']}" if row["cost"] else ""
+    return plain(row["ask"]) + once
 
 
 def _cell(value: Any) -> str:
