@@ -28,7 +28,8 @@ DIE, CPU_BASE = D("1.97"), D("9.14")  # kgCO2e/cm2, kgCO2e
 MEMORY_DIE, MEMORY_BASE = D("2.20"), D("5.22")
 FLASH_DIE, FLASH_BASE = D("2.20"), D("6.34")
 HDD = D("31.11")
-BOARD, ASSEMBLY, RACK = D("66.10"), D("6.68"), D(150)
+BOARD, ASSEMBLY = D("66.10"), D("6.68")
+ENCLOSURE = (D("30.90") + D(880) / 16, D(150), D(150))  # a blade in an enclosure of sixteen, or a rack
 SUPPLY = D("24.30")  # kgCO2e/kg
 SUPPLIES, SUPPLY_WEIGHT = 2, (D(1), D("2.99"), D(5))  # kg: low, middle, high
 MEMORY_DENSITY = (D("2.375"), D("1.2443636363636363"), D("0.625"))  # GB/cm2, the densest first: it emits least
@@ -110,8 +111,8 @@ def flash_making(server: Server, n: int = 1) -> Decimal:
 
 
 def rest_making(n: int = 1) -> Decimal:
-    """Making of board, supplies, rack case and assembly [kgCO2e]."""
-    return BOARD + ASSEMBLY + RACK + SUPPLIES * SUPPLY_WEIGHT[n] * SUPPLY
+    """Making of board, supplies, enclosure and assembly [kgCO2e]."""
+    return BOARD + ASSEMBLY + ENCLOSURE[n] + SUPPLIES * SUPPLY_WEIGHT[n] * SUPPLY
 
 
 def making(server: Server, vcpu: Decimal, memory: Decimal, n: int = 1) -> Decimal:
