@@ -36,6 +36,7 @@ SMALL_PEAK, SMALL_MEMORY = D("0.40"), D("0.45")  # half the size would still hav
 QUIET_LEAST, QUIET_MOST, BUSY = 60, 140, D("0.30")  # quiet hours of 168, and how busy the others must be
 DIRTY, TIMES = D("0.4"), 5  # kgCO2e/kWh, and how many times the cleanest region's
 MOVES = re.compile(r"(?i)\b(batch|etl|nightly|backfill|render(ing)?|encode|transcode|simulation|ci|builds?)\b")
+MOST = D(1_000_000)  # of any currency for a tonne
 WEEK = D(7) / D(30)  # both places run side by side for a week
 
 
@@ -140,10 +141,10 @@ def price_of(text: str) -> Decimal:
         price = D(text.strip())
     except ArithmeticError:
         price = D(-1)
-    if not price.is_finite() or price < 0:
+    if not price.is_finite() or not 0 <= price <= MOST:
         raise UsageError(
             f"carbon price {text!r}",
-            "a number of zero or more, in the page's currency for a tonne",
+            "a number from 0 to a million, in the page's currency for a tonne",
             "write it like 100",
         )
     return price

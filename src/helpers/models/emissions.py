@@ -406,7 +406,7 @@ class _Lines:
         if not every:
             return None, ""
         middle = every[len(every) // 2]
-        low, high = every[0].value, every[-1].value
+        low, high = min(f.low for f in every), max(f.high for f in every)
         said = f"region {region or 'not named'} is not in the tables: the range of the provider's regions"
         return Factor(**{**vars(middle), "low": low, "high": high}), said
 
