@@ -178,12 +178,13 @@ def audit(
     unseen = moves[~moves["resource"].isin(reviewed)]
     untouched = idle[~idle["resource"].isin(reviewed)]
     share = ratio(measured, known) if known else NAN
+    enough = not share.is_nan() and share >= D("0.5")
     checks = [
         _check("completeness", "GHG Protocol: completeness", len(gaps) == 0, f"{whole - len(gaps)} of {whole} uses have a figure",
                f"{_few(gaps['name'])} without one" if len(gaps) else "", "Procurement", gaps["resource"]),
-        _check("data quality", "GHG Protocol: accuracy, data quality", share >= D("0.5"),
+        _check("data quality", "GHG Protocol: accuracy, data quality", enough,
                f"{_percent(share)} of the emissions rest on measured use of known machines",
-               "" if share >= D("0.5") else "measure use where it is assumed", "Platform", []),
+               "" if enough else "measure use where it is assumed", "Platform", []),
         _check("factors of the year", "GHG Protocol: factors of the reporting year", len(old) == 0,
                "all grid factors are at most two years old" if len(old) == 0 else f"{_few(old['region'])} with factors of {min(old['year'])}",
                "bring newer factors" if len(old) else "", "Sustainability", []),
