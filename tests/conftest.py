@@ -39,6 +39,7 @@ finops("sample", "--to", folder / "sample", "--months", 14)
 for delivery in sorted((folder / "sample").glob("2*")):
     finops("ingest", delivery, "--to", folder / "store")
 finops("ingest", folder / "sample" / "company", "--to", folder / "store")
+finops("ingest", folder / "sample" / "usage", "--to", folder / "store")
 """
 
 

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -266,14 +266,16 @@ def init(data: str, as_of: Any, as_json: str, to: str, dry_run: bool, force: boo
     "--json", "as_json", is_flag=False, flag_value="-", default="", metavar="[FILE|-]", help="Also as JSON."
 )
 def ingest(files, to, dry_run, source, periods, replace, append, accept_older, as_json) -> None:
-    """Read FOCUS files (and companion tables) into the store: one delivery of one source, whole or not at all.
+    """Read FOCUS files, companion tables and hourly use into the store: one delivery of one source, whole or not at all.
 
-    FILES: files, folders, globs, archives, s3:// abfs:// gs:// addresses. CSV (gz, zst, zip) and Parquet.
+    FILES: files, folders, globs, archives, s3:// abfs:// gs:// addresses. CSV (gz, zst, zip) and Parquet; for hourly
+    use also JSON of CloudWatch, Azure Monitor, Google Cloud Monitoring and Prometheus.
     """
     import tempfile
     from datetime import UTC, datetime
 
-    from helpers.data import sources, store
+    from helpers.data import measured, sources, store
+    from helpers.data import usage as hourly
 
     now = datetime.now(UTC)
     delivery = sources.find(list(files), source=source, periods=periods, today=now.date())
@@ -284,21 +286,54 @@ def ingest(files, to, dry_run, source, periods, replace, append, accept_older, a
         tables = [
             (name, given, *_companion(name, given, Path(scratch))) for name, given in delivery.companions
         ]
-    if delivery.files:
-        place: Any = tempfile.TemporaryDirectory() if dry_run else store.staging(to)
-        choice = {"replace": replace, "append": append, "accept_older": accept_older, "dry_run": dry_run}
-        with place as scratch, _progress("reading") as tell:
-            staged = sources.stage(delivery, Path(scratch), progress=tell)
-            outcome = store.ingest(to, staged, **choice, now=now)
-        told |= outcome.plain()
-        _say_outcome(outcome, staged)
-    for name, given, table, details in tables:
-        if not dry_run:
-            store.write_table(to, name, table, delivery.delivered, details, now=now)
-        told["companions"].append({"name": name, "rows": table.num_rows})
-        click.echo(f"{'would keep' if dry_run else 'kept'} {name}: {table.num_rows} rows from {given.name}")
+
+    with ExitStack() as open_until_kept:
+        use = None
+        if delivery.usage:
+            beside = open_until_kept.enter_context(_beside(to, dry_run))
+            use = measured.stage(delivery.usage, Path(beside))
+        if delivery.files:
+            choice = {"replace": replace, "append": append, "accept_older": accept_older, "dry_run": dry_run}
+            with _beside(to, dry_run) as scratch, _progress("reading") as tell:
+                staged = sources.stage(delivery, Path(scratch), progress=tell)
+                outcome = store.ingest(to, staged, **choice, now=now)
+            told |= outcome.plain()
+            _say_outcome(outcome, staged)
+        for name, given, table, details in tables:
+            if not dry_run:
+                store.write_table(to, name, table, delivery.delivered, details, now=now)
+            told["companions"].append({"name": name, "rows": table.num_rows})
+            click.echo(
+                f"{'would keep' if dry_run else 'kept'} {name}: {table.num_rows} rows from {given.name}"
+            )
+        if use:
+            kept = None if dry_run else hourly.keep(to, use, delivery.delivered, now=now)
+            told["usage"] = _say_use(use, kept)
     if as_json:
         _emit(told, as_json)
+
+
+def _beside(to: str, dry_run: bool) -> Any:
+    """A folder for half-done files, on the store's disk where they are to stay."""
+    import tempfile
+
+    from helpers.data import store
+
+    return tempfile.TemporaryDirectory() if dry_run else store.staging(Path(to))
+
+
+def _say_use(use: Any, kept: Any) -> dict[str, Any]:
+    """Say what hourly use was read and kept; the same as plain data."""
+    done = "would keep" if kept is None else "held already:" if kept.done == "nothing" else "kept"
+    again = f", {kept.replaced:,} of them in place of earlier ones" if kept and kept.replaced else ""
+    click.echo(f"{done} usage: {use.rows:,} hours of {use.resources:,} resources ({', '.join(use.metrics)}), {_span(list(use.months))}{again}")  # fmt: skip
+    for note in use.notes:
+        click.echo(f"  note: {note}")
+    return {"done": kept.done if kept else "would commit", "rows": use.rows, "resources": use.resources, "metrics": use.metrics, "months": list(use.months), "replaced": kept.replaced if kept else 0, "notes": use.notes}  # fmt: skip
+
+
+def _span(months: list[str]) -> str:
+    return months[0] if len(months) == 1 else f"{len(months)} months from {months[0]} to {months[-1]}"
 
 
 def _companion(name: str, given: Any, scratch: Path) -> tuple[Any, dict[str, Any]]:
@@ -365,7 +400,9 @@ def check(data: str, as_of: Any, as_json: str, deep: bool) -> None:
     verified = store.verify(data, deep=deep)
     reconciled = store.reconcile(data, as_of)
     charges = open_charges(data, as_of)
-    tables = {n: store.read_table(data, n, as_of) for n in store.table_names(data)}
+    tables = {
+        n: store.read_table(data, n, as_of) for n in store.table_names(data) if n != "usage"
+    }  # which is large
     found = conformance.findings(charges, store.deliveries(data, as_of), tables)
     invoices = conformance.invoice_lines(charges, tables.get("invoices"))
     click.echo(f"{verified.files} files are as they were written{' (checksums compared)' if deep else ''}.")

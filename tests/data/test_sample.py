@@ -25,7 +25,7 @@ from helpers.terms.errors import Refused, UsageError
 from helpers.terms.period import Month
 
 # Of the last three months of the default seed: a change here is a change of everybody's company
-CONTENT = "adf9ac0fd79c1d3605fde4e707ad7f7b23814be1991f41b7637e60ef51be629a"
+CONTENT = "bc56ab04f17cfd9eeef39eda117758f588fcaf4605e8c9f58771ccdb10d72f0d"
 CLOSED = [FIRST.plus(n) for n in range(24)]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from helpers.data import companions
+from helpers.data.monitors import METRICS
 from helpers.terms import focus
 
 INTRODUCTION = """# Data dictionary
@@ -30,6 +31,16 @@ UNITS = {
     "x_KitCores": "[1]",
 }
 
+USE = {
+    "resource_id": ("text", "", "yes", "The resource, as its source names it."),
+    "metric": ("text", "", "yes", f"One of {', '.join(f'`{m}`' for m in METRICS)}."),
+    "unit": ("text", "", "yes", "`%` of the whole machine for `cpu` and `memory`, else `bytes`."),
+    "start": ("time", "[UTC]", "yes", "First instant of the hour."),
+    "average": ("number", "[unit]", "yes", "Mean of the hour's samples; bytes are those of one sample."),
+    "maximum": ("number", "[unit]", "", "Largest of them."),
+    "samples": ("integer", "[1]", "", "How many there are."),
+}
+
 
 def page() -> str:
     """The page, in Markdown."""
@@ -49,7 +60,19 @@ def page() -> str:
             _row(f.name, f.kind, "yes" if f.required else "", _with_allowed(f.doc, f.allowed))
             for f in table.fields
         ]
-    return "\n".join(parts) + "\n"
+    return "\n".join([*parts, *_use()]) + "\n"
+
+
+def _use() -> list[str]:
+    """Hourly use, which is a table of its own kind: [usage.md](usage.md)."""
+    found = [
+        "",
+        "## usage",
+        "",
+        "Hourly use of resources, from exports of monitoring or Parquet or CSV of this form ([usage.md](usage.md)).",
+    ]
+    found += ["", "| column | type | unit | required | what |", "|---|---|---|---|---|"]
+    return found + [_row(name, *told) for name, told in USE.items()]
 
 
 def _charges() -> list[str]:

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-from helpers.data import companions, explain, foreign, manifests, opening, versions
+from helpers.data import companions, explain, foreign, manifests, measured, opening, versions
 from helpers.data.delivery import SourceFile, Staged, StagedSlice, Totals
 from helpers.data.engine import engine, listed, text
 from helpers.data.layout import stored_columns
@@ -53,6 +53,8 @@ class Delivery:
         Billing months that it says it is whole for.
     companions : tuple of (str, Given)
         Companion tables found among the files: name of the table, file.
+    usage : tuple of Given
+        Files of hourly use found among them: the kit's form, or exports of monitoring systems.
     expected : dict
         Index of a file in `files` -> what a manifest says of it.
     rows : int or None
@@ -67,6 +69,7 @@ class Delivery:
     files: tuple[Given, ...]
     declared: tuple[str, ...] = ()
     companions: tuple[tuple[str, Given], ...] = ()
+    usage: tuple[Given, ...] = ()
     expected: tuple[tuple[int, manifests.Listed], ...] = ()
     rows: int | None = None
     version: str | None = None
@@ -115,10 +118,19 @@ def find(
     lists = [manifests.read(g) for g in [*given, *_aws_metadata(given)] if manifests.is_manifest(g)]
     data = [g for g in given if not manifests.is_manifest(g)]
     data += _listed_beside(given, lists, data)
-    files, tables = [], []
+    files, tables, usage = [], [], []
     for one in data:
+        if measured.is_export(one):
+            usage.append(one)
+            continue
         names = header(one)
-        if table := companions.recognise(names) if names else None:
+        spread = (
+            names[0].split(";") if len(names) == 1 else names
+        )  # as spreadsheets of some countries write them
+        if measured.recognise(spread):
+            usage.append(one)
+            continue
+        if table := companions.recognise(spread) if names else None:
             tables.append((table, one))
             continue
         if len(versions.focus_names(names)) < 4:
@@ -140,7 +152,11 @@ def find(
             declared |= set(manifests.folder_months(one.url.rsplit("/", 1)[0]))
     days = [m.delivered for m in lists if m.delivered]
     rows = [m.rows for m in lists]
-    name = source or (said[0] if said else "") or (_folder(files[0]) if files else "")
+    name = (
+        source
+        or (said[0] if said else "")
+        or (_folder((files or [g for _, g in tables] or usage)[0]) if data else "")
+    )
     if not name.strip() or "|" in name:
         raise UsageError(f"source name {name!r}", "a name without |", "name the source with --as")
     return Delivery(
@@ -149,6 +165,7 @@ def find(
         tuple(files),
         tuple(sorted(declared)),
         tuple(tables),
+        tuple(usage),
         tuple(expected),
         sum(r for r in rows if r is not None) if rows and None not in rows else None,
         next((m.version for m in lists if m.version), None),

@@ -90,6 +90,12 @@ def read_table(store: Path | str, name: str, as_of: date | None = None) -> pyarr
     """
     from pyarrow import parquet
 
+    if name == "usage":
+        raise UsageError(
+            "hourly use as a table in memory",
+            "a table that is opened, not read",
+            "helpers.data.usage.open_usage",
+        )
     folder = _folder(Path(store), name)
     live = replay(delta.records(folder), as_of).live
     if not live:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,7 +81,7 @@ def watched(world: World) -> list[Resource]:
 
 
 def write(world: World, folder: Path) -> list[Path]:
-    """One Parquet file a month."""
+    """One Parquet file a month, and a manifest that dates the delivery."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -99,4 +100,6 @@ def write(world: World, folder: Path) -> list[Path]:
         path = folder / f"utilisation-{month}.parquet"
         pq.write_table(pa.table(arrays, names=list(COLUMNS)), path, compression="zstd")
         written.append(path)
+    manifest = {"source": "usage", "delivered": str(END.date()), "periods": [], "files": []}
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     return written
