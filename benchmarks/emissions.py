@@ -71,7 +71,11 @@ def plain(provider: str, machine: str, region: str, load: float) -> dict[str, fl
         kinds = list(dict.fromkeys(r["Microarchitecture"] for r in table))
         vcpu, memory = number(table[0]["Instance vCPUs"]), number(table[0]["Platform Memory"])
         whole = number(table[0]["Platform vCPUs (highest vCPU possible)"])
-        making = [r for r in rows(f"ccf_coefficients-{provider}-embodied.csv") if r["type"] == machine][-1]
+        every = [r for r in rows(f"ccf_coefficients-{provider}-embodied.csv") if r["type"] == machine]
+        # one row by processor that it may run on: the mean making, the usual number of chips
+        cpus = [r["additional_cpus"] for r in every]
+        mean_making = sum(float(r["total"]) for r in every) / len(every)
+        making = {"total": str(mean_making), "additional_cpus": max(cpus, key=cpus.count)}
         gpus, gpu = "0", ""
     use = {r["Architecture"]: r for r in rows(f"ccf_coefficients-{provider}-use.csv")}
 
@@ -88,12 +92,18 @@ def plain(provider: str, machine: str, region: str, load: float) -> dict[str, fl
         watts += (low + load * (high - low)) * float(gpus)
     chips = 1 + float(making["additional_cpus"]) / 100
     burstable = machine.startswith(("t2", "t3", "t4g"))
-    held = sum(float(use[k]["GB/Chip"]) for k in kinds) / len(kinds)  # of memory it takes the mean, outliers or not
+    held = sum(float(use[k]["GB/Chip"]) for k in kinds) / len(
+        kinds
+    )  # of memory it takes the mean, outliers or not
     extra = 0.0 if burstable else max(0.0, memory / chips - held) * chips * vcpu / whole
     watts += extra * 0.392
     where = rows(f"ccf_grid-emissions-factors-{provider}.csv")
     grid = next(float(r["CO2e (metric ton/kWh)"]) for r in where if r["Region"] == region) * 1000
-    return {"watts": watts, "power": watts / 1000 * grid, "making": float(making["total"]) / 35040 * vcpu / whole}
+    return {
+        "watts": watts,
+        "power": watts / 1000 * grid,
+        "making": float(making["total"]) / 35040 * vcpu / whole,
+    }
 
 
 AWS_CHIPS = {
@@ -114,8 +124,18 @@ def kit(factors: Any, cases: list[tuple], load: float) -> list[dict[str, Any]]:
     made = []
     for provider, machine, _, region in cases:
         row: dict[str, Any] = dict.fromkeys(emissions.KEYS)
-        row |= {"period": "2019-06", "provider": NAMES[provider], "category": "Compute", "region": region, "unit": "Hours", "currency": "USD"}
-        row |= {"description": WORDS[provider].format(machine.replace(" ", "_"), region), "resource": f"{machine}/{region}"}
+        row |= {
+            "period": "2019-06",
+            "provider": NAMES[provider],
+            "category": "Compute",
+            "region": region,
+            "unit": "Hours",
+            "currency": "USD",
+        }
+        row |= {
+            "description": WORDS[provider].format(machine.replace(" ", "_"), region),
+            "resource": f"{machine}/{region}",
+        }
         made.append(row | {"quantity": Decimal(1), "cost": Decimal(1), "charges": 1})
     use = {("2019-06", r["resource"]): emissions.Use(Decimal(str(load)), Decimal(720)) for r in made}
     return emissions.estimate(pd.DataFrame(made), factors, use).to_dict("records")
@@ -128,19 +148,56 @@ def ccf() -> dict[str, Any]:
 
     tables = carbon.tables()
     # the raw grid tables alone, and no data centre: what is compared is the method
-    tables["factors"] = [f for f in tables["factors"] if f["kind"] not in ("grid", "cfe", "pue") or (f["kind"] == "grid" and f["year"] == "2019")]
-    tables["factors"] += [dict(kind="pue", provider="", region="", year="2019", value="1", low="", high="", unit="1", basis="", source="none", read="")]
+    tables["factors"] = [
+        f
+        for f in tables["factors"]
+        if f["kind"] not in ("grid", "cfe", "pue") or (f["kind"] == "grid" and f["year"] == "2019")
+    ]
+    tables["factors"] += [
+        {
+            "kind": "pue",
+            "provider": "",
+            "region": "",
+            "year": "2019",
+            "value": "1",
+            "low": "",
+            "high": "",
+            "unit": "1",
+            "basis": "",
+            "source": "none",
+            "read": "",
+        }
+    ]
     factors, off, found = Factors(tables), [], []
     started = time.perf_counter()
     for load in LOADS:
         for case, line in zip(CASES, kit(factors, CASES, load), strict=True):
             want = plain(*case[:3], load)
-            got = {"watts": float(line["kwh"]) * 1000, "power": float(line["operational"]), "making": float(line["embodied"])}
+            got = {
+                "watts": float(line["kwh"]) * 1000,
+                "power": float(line["operational"]),
+                "making": float(line["embodied"]),
+            }
             worst = max(abs(got[k] / want[k] - 1) for k in want)
             off.append(worst)
-            found.append({"provider": case[0], "machine": case[1], "region": case[3], "load": load, "kgCO2e_hour": round(want["power"] + want["making"], 9), "off": float(f"{worst:.1e}")})
+            found.append(
+                {
+                    "provider": case[0],
+                    "machine": case[1],
+                    "region": case[3],
+                    "load": load,
+                    "kgCO2e_hour": round(want["power"] + want["making"], 9),
+                    "off": float(f"{worst:.1e}"),
+                }
+            )
     seconds = time.perf_counter() - started
-    return {"cases": len(CASES), "with_loads": len(off), "largest_difference": float(f"{max(off):.1e}"), "seconds": round(seconds, 2), "each": [f for f in found if f["load"] == 0.5]}
+    return {
+        "cases": len(CASES),
+        "with_loads": len(off),
+        "largest_difference": float(f"{max(off):.1e}"),
+        "seconds": round(seconds, 2),
+        "each": [f for f in found if f["load"] == 0.5],
+    }
 
 
 def boavizta(python: str) -> dict[str, Any]:
@@ -150,7 +207,9 @@ def boavizta(python: str) -> dict[str, Any]:
     from helpers.models.carbon_factors import Factors
     from helpers.models.machines import Machines
 
-    done = subprocess.run([python, "-c", ASK, json.dumps(BOAVIZTA)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [python, "-c", ASK, json.dumps(BOAVIZTA)], capture_output=True, text=True, check=True
+    )
     answers = json.loads(done.stdout.strip().splitlines()[-1])
     machines, out = Machines(Factors(carbon.tables())), []
     D = lambda v: Decimal(str(v))  # noqa: E731
@@ -166,7 +225,10 @@ def boavizta(python: str) -> dict[str, Any]:
         same_power = float(lifecycle.power(server, vcpu, memory, D(a["load"])))
         same_making = float(lifecycle.making(server, vcpu, memory) * lifecycle.LIFE)
         # the package rounds its middle value to one or two digits, its lowest and highest to four
-        ends = [float(lifecycle.making(server, vcpu, memory, n) * lifecycle.LIFE) / gwp["embedded"][k] - 1 for n, k in ((0, "min"), (2, "max"))]
+        ends = [
+            float(lifecycle.making(server, vcpu, memory, n) * lifecycle.LIFE) / gwp["embedded"][k] - 1
+            for n, k in ((0, "min"), (2, "max"))
+        ]
         known = machines.find("AWS", a["machine"])
         assert known is not None
         mine = emissions._server(known)
@@ -205,10 +267,14 @@ def main() -> None:
         held["boavizta"] = boavizta(asked.boavizta)
     asked.json.write_text(json.dumps(held, indent=1) + "\n", "utf-8")
     one = held["cloud_carbon_footprint"]
-    print(f"{one['with_loads']} figures of {one['cases']} cases; largest difference {one['largest_difference']:.1e}; {one['seconds']} s")
+    print(
+        f"{one['with_loads']} figures of {one['cases']} cases; largest difference {one['largest_difference']:.1e}; {one['seconds']} s"
+    )
     if "boavizta" in held:
         two = held["boavizta"]
-        print(f"boaviztapi: watts within {two['largest_difference_watts']:.2%}, making within {two['largest_difference_making']:.2%}")
+        print(
+            f"boaviztapi: watts within {two['largest_difference_watts']:.2%}, making within {two['largest_difference_making']:.2%}"
+        )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,12 @@ CASES = {  # decision -> (KPI, a value that fires, one that does not, sums)
     "weak-data": ("emissions-on-measured-use", "0.154", "0.62", {}),
     "old-factors": ("old-emission-factors", "2", "0", {}),
     "no-review": ("unreviewed-dirty-workloads", "1", "0", {}),
-    "untagged-carbon": ("percentage-of-carbon-associated-with-untagged-csp-cloud-resources", "0.12", "0.05", {}),
+    "untagged-carbon": (
+        "percentage-of-carbon-associated-with-untagged-csp-cloud-resources",
+        "0.12",
+        "0.05",
+        {},
+    ),
 }
 
 
@@ -49,4 +54,4 @@ def test_a_decision_fires_and_stays_silent(id):
     assert action.value == (D(sums["money"]) if sums else None)
     rule = next(d for d in BOOK.decisions if d.id == id)
     assert action.due == as_of + timedelta(days=rule.within_days)
-    assert BOOK.decide([result(key, silent, {n: "0" for n in sums})], as_of=as_of, currency="USD") == []
+    assert BOOK.decide([result(key, silent, dict.fromkeys(sums, "0"))], as_of=as_of, currency="USD") == []

@@ -19,7 +19,9 @@ def usage(rows) -> ibis.Table:
 
 
 def hours(resource, metric, count, value, start=datetime(2026, 9, 1, tzinfo=UTC)):
-    return [(resource, metric, "%", start + timedelta(hours=i), value(i), value(i) + 1, 12) for i in range(count)]
+    return [
+        (resource, metric, "%", start + timedelta(hours=i), value(i), value(i) + 1, 12) for i in range(count)
+    ]
 
 
 def test_load_by_month_counts_a_doubled_hour_once():
@@ -27,7 +29,10 @@ def test_load_by_month_counts_a_doubled_hour_once():
     rows += rows[:24]  # delivered twice
     rows += hours("a", "cpu", 10, lambda i: 50.0, datetime(2026, 10, 1, tzinfo=UTC))
     got = activity.loads(usage(rows)).to_dict("records")
-    assert [(r["period"], r["resource"], r["load"], r["hours"]) for r in got] == [("2026-09", "a", D("0.2"), 48), ("2026-10", "a", D("0.5"), 10)]
+    assert [(r["period"], r["resource"], r["load"], r["hours"]) for r in got] == [
+        ("2026-09", "a", D("0.2"), 48),
+        ("2026-10", "a", D("0.5"), 10),
+    ]
 
 
 def test_profile_finds_quiet_hours_of_the_week_and_what_was_not_measured():
@@ -35,7 +40,12 @@ def test_profile_finds_quiet_hours_of_the_week_and_what_was_not_measured():
     rows += hours("night", "memory", 24 * 28, lambda i: 40.0)
     rows += hours("blind", "cpu", 24, lambda i: 1.0)
     got = {r["resource"]: r for r in activity.profile(usage(rows)).to_dict("records")}
-    assert (got["night"]["hours"], got["night"]["cpu"], got["night"]["peak"], got["night"]["quiet"]) == (672, D("0.6"), D("0.61"), 98)
+    assert (got["night"]["hours"], got["night"]["cpu"], got["night"]["peak"], got["night"]["quiet"]) == (
+        672,
+        D("0.6"),
+        D("0.61"),
+        98,
+    )
     assert got["night"]["memory"] == D("0.4") and got["blind"]["memory"] is None
 
 
@@ -49,7 +59,11 @@ def charges(*rows) -> ibis.Table:
     kinds = schema()
     filled = []
     for row in rows:
-        one = dict.fromkeys(kinds.names) | {"ChargeCategory": "Usage", "x_KitPeriod": "2026-09", "BillingCurrency": "USD"} | row
+        one = (
+            dict.fromkeys(kinds.names)
+            | {"ChargeCategory": "Usage", "x_KitPeriod": "2026-09", "BillingCurrency": "USD"}
+            | row
+        )
         filled.append(one)
     import pyarrow as pa
 
@@ -58,8 +72,20 @@ def charges(*rows) -> ibis.Table:
 
 def test_activity_adds_what_ran_and_leaves_out_what_did_not():
     table = charges(
-        {"ResourceId": "a", "SkuId": "s", "ConsumedQuantity": D(24), "EffectiveCost": D(2), "ConsumedUnit": "Hours"},
-        {"ResourceId": "a", "SkuId": "s", "ConsumedQuantity": D(24), "EffectiveCost": D(3), "ConsumedUnit": "Hours"},
+        {
+            "ResourceId": "a",
+            "SkuId": "s",
+            "ConsumedQuantity": D(24),
+            "EffectiveCost": D(2),
+            "ConsumedUnit": "Hours",
+        },
+        {
+            "ResourceId": "a",
+            "SkuId": "s",
+            "ConsumedQuantity": D(24),
+            "EffectiveCost": D(3),
+            "ConsumedUnit": "Hours",
+        },
         {"ResourceId": "a", "SkuId": "s", "EffectiveCost": D(9), "CommitmentDiscountStatus": "Unused"},
         {"ResourceId": "a", "EffectiveCost": D(9), "ChargeCategory": "Tax"},
         {"ResourceId": "a", "EffectiveCost": D(-9), "ChargeClass": "Correction"},
@@ -71,7 +97,9 @@ def test_activity_adds_what_ran_and_leaves_out_what_did_not():
 
 def test_purposes_come_from_tags_however_they_are_spelt():
     table = charges(
-        {"ResourceId": "a", "Tags": {"Purpose": "standby"}}, {"ResourceId": "b", "Tags": {"team": "x"}}, {"ResourceId": "c", "Tags": {"retain": ""}}
+        {"ResourceId": "a", "Tags": {"Purpose": "standby"}},
+        {"ResourceId": "b", "Tags": {"team": "x"}},
+        {"ResourceId": "c", "Tags": {"retain": ""}},
     )
     assert activity.purposes(table) == {"a": "Purpose: standby"}
     assert activity.purposes(charges({"ResourceId": "b", "Tags": {"team": "x"}})) == {}
@@ -117,14 +145,20 @@ def test_kpis_by_hand():
     assert usd["csp-cloud-carbon-budget-burn-rate"] == D("1.6")
     assert usd["storage"] == D("0.2") and usd["carbon-per-time-storage-category:by-gigabyte"] == D("0.002")
     assert usd["carbon-per-unit-of-cloud-service-sku"] == D("0.35")  # SKU s: (30 + 12) ÷ 120
-    assert usd["carbon-per-unit-of-cloud-spend"] == D("0.24") and eur["carbon-per-unit-of-cloud-spend"] == D("1.2")
+    assert usd["carbon-per-unit-of-cloud-spend"] == D("0.24") and eur["carbon-per-unit-of-cloud-spend"] == D(
+        "1.2"
+    )
     assert abs(usd["carbon-per-unit-of-cloud-spend:inverse"] - D(150) / 36) < D("1e-20")
     assert abs(usd["carbon-efficient-locations"] - D(100) / 150) < D("1e-20")
     assert usd["percentage-of-carbon-associated-with-untagged-csp-cloud-resources"] == D("0.125")
-    assert abs(usd["percentage-of-csp-cloud-carbon-that-is-tagging-policy-compliant"] - D(30) / 42) < D("1e-20")
+    assert abs(usd["percentage-of-csp-cloud-carbon-that-is-tagging-policy-compliant"] - D(30) / 42) < D(
+        "1e-20"
+    )
     assert usd["carbon-waste-carbon-efficiency"] == D("0.25")
     assert usd["data-center-power-usage-effectiveness"] == D("1.15")
-    assert abs(usd["optimizing-electricity-pue-wue-between-regions-or-cloud-service-providers"] - D(38000) / 230) < D("1e-20")
+    assert abs(
+        usd["optimizing-electricity-pue-wue-between-regions-or-cloud-service-providers"] - D(38000) / 230
+    ) < D("1e-20")
     assert usd["cost-without-emissions"] == D("0.25") and eur["cost-without-emissions"] == 0
     assert usd["emissions-on-measured-use"] == D("0.875")
 
@@ -138,7 +172,9 @@ def test_an_open_month_counts_its_days_so_far():
 def test_nothing_known_is_not_nothing_emitted():
     table = charges({"ConsumedQuantity": D(1)})
     none = lines({"grade": "", "kind": "gap", "kg": None})
-    got = evaluate([carbon.total(table, none), carbon.unknown_cost(table, none)], by=["x_KitPeriod"]).to_dict("records")[0]
+    got = evaluate([carbon.total(table, none), carbon.unknown_cost(table, none)], by=["x_KitPeriod"]).to_dict(
+        "records"
+    )[0]
     assert got["total-emissions"].is_nan() and got["cost-without-emissions"].is_nan()
 
 

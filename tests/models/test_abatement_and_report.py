@@ -18,7 +18,14 @@ from helpers.terms.period import Month
 
 def profile(**rows) -> pd.DataFrame:
     made = [
-        {"resource": r, "hours": 2000, "cpu": D(c), "peak": D(p), "memory": None if m is None else D(m), "quiet": q}
+        {
+            "resource": r,
+            "hours": 2000,
+            "cpu": D(c),
+            "peak": D(p),
+            "memory": None if m is None else D(m),
+            "quiet": q,
+        }
         for r, (c, p, m, q) in rows.items()
     ]
     return pd.DataFrame(made, columns=["resource", "hours", "cpu", "peak", "memory", "quiet"], dtype=object)
@@ -37,7 +44,11 @@ def test_each_machine_gets_the_one_measure_that_fits(factors):
     )  # fmt: skip
     lines, got = found(factors, rows, prof)
     by_name = {r["name"]: r for r in got.to_dict("records")}
-    assert {n: r["measure"] for n, r in by_name.items()} == {"idle": "idle", "night": "schedule", "large": "rightsize"}
+    assert {n: r["measure"] for n, r in by_name.items()} == {
+        "idle": "idle",
+        "night": "schedule",
+        "large": "rightsize",
+    }
     whole = lines["kg"].iloc[0]
     assert by_name["idle"]["carbon"] == whole and by_name["idle"]["money"] == 500
     assert by_name["night"]["money"] == D("336.31")  # 113 of 168 hours
@@ -72,12 +83,19 @@ def test_only_movable_work_on_dirty_power_moves(factors):
 
 def test_arm_only_where_the_same_role_runs_on_it(factors):
     rows = [
-        {"resource": "a", "name": "search-workers-aaaa", "details": '{"InstanceType":"c6g.2xlarge"}', "cost": D(300)},
+        {
+            "resource": "a",
+            "name": "search-workers-aaaa",
+            "details": '{"InstanceType":"c6g.2xlarge"}',
+            "cost": D(300),
+        },
         {"resource": "b", "name": "shop-workers-bbbb", "details": '{"InstanceType":"m4.2xlarge"}'},
         {"resource": "c", "name": "shop-web"},
     ]
     _, got = found(factors, rows)
-    assert [(r["name"], r["measure"], r["money"]) for r in got.to_dict("records")] == [("shop-workers-bbbb", "arm", D("200.00"))]
+    assert [(r["name"], r["measure"], r["money"]) for r in got.to_dict("records")] == [
+        ("shop-workers-bbbb", "arm", D("200.00"))
+    ]
 
 
 @given(st.lists(st.tuples(st.one_of(st.none(), st.integers(-50, 50)), st.integers(0, 50)), max_size=12))
@@ -129,25 +147,42 @@ def test_exports_of_three_providers_in_one_form():
     frame = carbon_exports.all_of({"aws_carbon": aws(), "google_carbon": GOOGLE, "azure_carbon": AZURE})
     kg = {(r["provider"], r["scope"], r["basis"]): r["kg"] for r in frame.to_dict("records")}
     assert kg["AWS", "all", "location"] == 50 and kg["AWS", "all", "market"] == 1
-    assert kg["Google", "2", "location"] == 4 and kg["Google", "2", "market"] == 1 and kg["Google", "3", "both"] == 3
+    assert (
+        kg["Google", "2", "location"] == 4
+        and kg["Google", "2", "market"] == 1
+        and kg["Google", "3", "both"] == 3
+    )
     assert kg["Microsoft", "3", "both"] == 7
     assert set(frame["period"]) == {"2026-09"}
 
 
 def test_exports_beside_the_estimate_add_up(factors):
-    rows = [{}, {"provider": "Google", "region": "europe-west1", "details": '{"InstanceType":"n2-standard-8"}'}]
+    rows = [
+        {},
+        {"provider": "Google", "region": "europe-west1", "details": '{"InstanceType":"n2-standard-8"}'},
+    ]
     lines = emissions.estimate(used(*rows), factors)
     exports = carbon_exports.all_of({"aws_carbon": aws(), "google_carbon": GOOGLE})
     got = carbon_exports.reconcile(exports, lines, "2026-09")
     place = {(r["provider"], r["part"], r["basis"]): r for r in got.to_dict("records")}
-    assert place["AWS", "all", "location"]["export"] == 50 and place["AWS", "all", "location"]["estimate"] == lines["kg"].iloc[0]
+    assert (
+        place["AWS", "all", "location"]["export"] == 50
+        and place["AWS", "all", "location"]["estimate"] == lines["kg"].iloc[0]
+    )
     parts = [place["Google", p, "location"]["difference"] for p in ("operational", "embodied")]
     assert sum(parts, D(0)) == lines["kg"].iloc[1] - D("7.5")
     assert all(r["why"] for r in got.to_dict("records"))
     assert len(carbon_exports.reconcile(exports, lines, "2026-08")) == 0
 
 
-@pytest.mark.parametrize(("more", "says"), [({"total_lbm_emissions_unit": ""}, "write the unit"), ({"usage_period_start": "soon"}, "2026-09-01"), ({"total_lbm_emissions_value": D(-1)}, "gross")])
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"total_lbm_emissions_unit": ""}, "write the unit"),
+        ({"usage_period_start": "soon"}, "2026-09-01"),
+        ({"total_lbm_emissions_value": D(-1)}, "gross"),
+    ],
+)
 def test_an_export_with_a_fault_is_refused_with_its_place(more, says):
     with pytest.raises(BadInput, match=says) as caught:
         carbon_exports.normal("aws_carbon", aws(**more))
@@ -155,20 +190,30 @@ def test_an_export_with_a_fault_is_refused_with_its_place(more, says):
 
 
 def test_grams_in_an_export_are_grams():
-    frame = carbon_exports.normal("aws_carbon", aws(total_lbm_emissions_value=D(50_000), total_lbm_emissions_unit="gCO2e"))
+    frame = carbon_exports.normal(
+        "aws_carbon", aws(total_lbm_emissions_value=D(50_000), total_lbm_emissions_unit="gCO2e")
+    )
     assert frame[frame["basis"] == "location"]["kg"].iloc[0] == 50
 
 
 def months(count: int, kg="100") -> pd.DataFrame:
     names = ("low", "kg", "high", "market", "operational", "embodied", "kwh")
     start = Month(2025, 1)
-    return pd.DataFrame([{"period": str(start.plus(n))} | dict.fromkeys(names, D(kg)) | {"measured": False} for n in range(count)], dtype=object)
+    return pd.DataFrame(
+        [
+            {"period": str(start.plus(n))} | dict.fromkeys(names, D(kg)) | {"measured": False}
+            for n in range(count)
+        ],
+        dtype=object,
+    )
 
 
 def test_path_falls_from_the_first_twelve_months():
     got = carbon_report.path(months(24)).to_dict("records")
     assert got[0]["budget"] == 100 and got[11]["budget"] == 100
-    assert abs(got[23]["budget"] - (100 - D("4.2") * D("17.5") / 12)) < D("1e-20")  # 17.5 months after the base's middle
+    assert abs(got[23]["budget"] - (100 - D("4.2") * D("17.5") / 12)) < D(
+        "1e-20"
+    )  # 17.5 months after the base's middle
     assert all(r["budget"].is_nan() for r in carbon_report.path(months(11)).to_dict("records"))
 
 
@@ -192,15 +237,27 @@ def test_esrs_and_scopes_leave_empty_what_is_not_in_a_bill(factors):
 
 
 def test_audit_finds_what_is_missing_and_is_content_where_it_is_there(factors):
-    rows = [{"region": "ap-southeast-2", "name": "batch-1"}, {"provider": "Quill AI", "unit": "Tokens", "name": "quill", "resource": "q"}]
+    rows = [
+        {"region": "ap-southeast-2", "name": "batch-1"},
+        {"provider": "Quill AI", "unit": "Tokens", "name": "quill", "resource": "q"},
+    ]
     lines, got = found(factors, rows)
     table = {r["check"]: r for r in carbon_report.audit(lines, got).to_dict("records")}
     assert table["carbon awareness"]["met"] == "no" and table["carbon awareness"]["resources"] == ("r0",)
     assert table["completeness"]["resources"] == ("q",)
     ledger = pd.DataFrame({"resource_id": ["r0"]})
-    better = {r["check"]: r for r in carbon_report.audit(lines, got, actions=ledger, budget=pd.DataFrame()).to_dict("records")}
+    better = {
+        r["check"]: r
+        for r in carbon_report.audit(lines, got, actions=ledger, budget=pd.DataFrame()).to_dict("records")
+    }
     assert better["carbon awareness"]["met"] == "yes" and better["target"]["met"] == "yes"
     clean = emissions.estimate(used({}), factors, {("2026-09", "r0"): emissions.Use(D("0.5"), D(720))})
     none = abatement.candidates(clean, None, factors)
     met = {r["check"]: r["met"] for r in carbon_report.audit(clean, none).to_dict("records")}
-    assert met["completeness"] == met["data quality"] == met["factors of the year"] == met["energy proportionality"] == "yes"
+    assert (
+        met["completeness"]
+        == met["data quality"]
+        == met["factors of the year"]
+        == met["energy proportionality"]
+        == "yes"
+    )

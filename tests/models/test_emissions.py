@@ -32,7 +32,9 @@ def test_a_machine_by_hand(factors):
     assert abs(line["embodied"] - D("1610.79") / 35040 * 720 * 8 / 96) < D("1e-6")
     assert line["kg"] == line["operational"] + line["embodied"]
     assert line["grade"] == "A" and not line["old"] and line["year"] == 2024
-    assert {"machine/AWS/m5.2xlarge", "pue/AWS/all/2025", "grid/Google/us-east4/2024"} <= set(line["factors"].split(";"))
+    assert {"machine/AWS/m5.2xlarge", "pue/AWS/all/2025", "grid/Google/us-east4/2024"} <= set(
+        line["factors"].split(";")
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,11 @@ def test_an_unknown_machine_has_a_wider_range_than_a_known_one():
 
 
 def test_unknown_region_takes_the_range_of_all_of_the_provider():
-    line, clean, dirty = one({"region": "moon-1"}), one({"region": "eu-north-1"}), one({"region": "ap-south-1"})
+    line, clean, dirty = (
+        one({"region": "moon-1"}),
+        one({"region": "eu-north-1"}),
+        one({"region": "ap-south-1"}),
+    )
     assert line["low"] <= clean["low"] and line["high"] >= dirty["high"]
     assert "moon-1 is not in the tables" in line["gap"]
 
@@ -110,7 +116,9 @@ def test_what_only_costs_is_taken_by_spend_with_the_lowest_grade():
 
 
 def test_vendors_without_a_factor_are_gaps_with_their_cost():
-    lines = emissions.estimate(used({"provider": "Quill AI", "unit": "Tokens", "name": "quill-out", "cost": D("13.5")}, {}), FACTORS)
+    lines = emissions.estimate(
+        used({"provider": "Quill AI", "unit": "Tokens", "name": "quill-out", "cost": D("13.5")}, {}), FACTORS
+    )
     gaps = emissions.gaps(lines).to_dict("records")
     assert [(g["name"], g["cost"]) for g in gaps] == [("quill-out", D("13.5"))]
     assert "Quill AI reports no emissions" in gaps[0]["reason"]
@@ -146,7 +154,9 @@ def test_a_companys_own_factor_wins_and_converts():
 
 def test_market_based_needs_a_contract_and_else_stays_location_based():
     assert one({})["market"] == one({})["kg"]
-    green = one({"provider": "Google", "region": "europe-west1", "details": '{"InstanceType":"n2-standard-8"}'})
+    green = one(
+        {"provider": "Google", "region": "europe-west1", "details": '{"InstanceType":"n2-standard-8"}'}
+    )
     assert green["market"] < green["kg"]  # 84 % carbon-free
     own = [{"kind": "grid", "provider": "AWS", "region": "us-east-1", "year": "2025", "value": "0", "low": "", "high": "",
             "unit": "kgCO2e/kWh", "basis": "market", "source": "contract", "read": ""}]  # fmt: skip
@@ -156,7 +166,11 @@ def test_market_based_needs_a_contract_and_else_stays_location_based():
 
 @pytest.mark.parametrize(
     ("value", "unit", "says"),
-    [("323", "kgCO2e/kWh", "grams written as kilograms"), ("0.3", "", "mass by energy"), ("-1", "gCO2e/kWh", "0 to 2")],
+    [
+        ("323", "kgCO2e/kWh", "grams written as kilograms"),
+        ("0.3", "", "mass by energy"),
+        ("-1", "gCO2e/kWh", "0 to 2"),
+    ],
 )
 def test_a_factor_in_the_wrong_unit_is_refused(value, unit, says):
     own = [{"kind": "grid", "provider": "AWS", "region": "us-east-1", "year": "2025", "value": value, "low": "", "high": "",
@@ -212,12 +226,17 @@ def test_trace_says_each_factor_with_its_source():
     lines = emissions.estimate(used({}, {"service": "other"}), FACTORS)
     found = emissions.trace(lines, FACTORS, service="other")
     assert len(found) == 1 and emissions.total(found) == lines["kg"].iloc[1]
-    assert "grid/Google/us-east4/2024 = 0.32305 kgCO2e/kWh (GoogleCloudPlatform/region-carbon-info 2024" in found["values"].iloc[0]
+    assert (
+        "grid/Google/us-east4/2024 = 0.32305 kgCO2e/kWh (GoogleCloudPlatform/region-carbon-info 2024"
+        in found["values"].iloc[0]
+    )
     with pytest.raises(UsageError, match="no column nothing"):
         emissions.trace(lines, nothing=1)
 
 
 def test_carbon_of_resources():
-    lines = emissions.estimate(used({}, {"resource": "r0", "unit": "GB", "category": "Networking", "details": None}), FACTORS)
+    lines = emissions.estimate(
+        used({}, {"resource": "r0", "unit": "GB", "category": "Networking", "details": None}), FACTORS
+    )
     found = emissions.carbon_of(["r0", "nobody"], lines)
     assert found == {"r0": emissions.total(lines), "nobody": None}

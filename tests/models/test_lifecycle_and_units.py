@@ -20,7 +20,9 @@ def test_making_by_hand():
     module = D(32) / D("1.2443636363636363") * D("2.20") + D("5.22")
     assert abs(lifecycle.memory_making(M5) - 12 * module) < D("1e-20")
     assert lifecycle.rest_making() == D("66.10") + D("6.68") + 150 + 2 * D("2.99") * D("24.30")
-    share = (lifecycle.cpu_making(M5) + lifecycle.rest_making()) * 8 / 96 + lifecycle.memory_making(M5) * 32 / 384
+    share = (lifecycle.cpu_making(M5) + lifecycle.rest_making()) * 8 / 96 + lifecycle.memory_making(
+        M5
+    ) * 32 / 384
     assert abs(lifecycle.making(M5, D(8), D(32)) * 52560 - share) < D("1e-15")
 
 
@@ -45,7 +47,14 @@ def test_a_load_that_cannot_be_is_refused(load):
 
 @pytest.mark.parametrize(
     ("value", "unit", "kg"),
-    [("1", "kgCO2e", "1"), ("1500", "gCO2e", "1.5"), ("0.5", "MTCO2e", "500"), ("2", "tCO2e", "2000"), ("3", "kg CO₂eq", "3"), ("1", "metric tons CO2e", "1000")],
+    [
+        ("1", "kgCO2e", "1"),
+        ("1500", "gCO2e", "1.5"),
+        ("0.5", "MTCO2e", "500"),
+        ("2", "tCO2e", "2000"),
+        ("3", "kg CO₂eq", "3"),
+        ("1", "metric tons CO2e", "1000"),
+    ],
 )
 def test_masses(value, unit, kg):
     assert kilograms(D(value), unit) == D(kg)

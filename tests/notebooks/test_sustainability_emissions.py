@@ -46,7 +46,13 @@ def used(larkspur, tmp_path_factory) -> Path:
     if open_usage(folder) is None:
         files = sorted((larkspur.parent / "sample" / "usage").glob("*.parquet"))
         table = pa.concat_tables([pq.read_table(f) for f in files]).select(list(COLUMNS))
-        write_table(folder, NAME, table, date(2026, 10, 5), {"file": "usage", "sha256": "0" * 64, "rows": table.num_rows})
+        write_table(
+            folder,
+            NAME,
+            table,
+            date(2026, 10, 5),
+            {"file": "usage", "sha256": "0" * 64, "rows": table.num_rows},
+        )
     return folder
 
 
@@ -58,7 +64,9 @@ def carbon(used):
 def report(data: Path, to: Path, **parameters: str) -> tuple[dict, str]:
     """results.json, held to its schema, and the words of the page."""
     asked = [word for name, value in parameters.items() for word in ("-p", f"{name}={value}")]
-    done = CliRunner().invoke(main, ["report", "sustainability_emissions", "--data", str(data), "--to", str(to), *asked])
+    done = CliRunner().invoke(
+        main, ["report", "sustainability_emissions", "--data", str(data), "--to", str(to), *asked]
+    )
     assert done.exit_code == 0, done.output
     found = json.loads((to / "results.json").read_text("utf-8"))
     jsonschema.validate(found, SCHEMA)
@@ -69,26 +77,36 @@ def report(data: Path, to: Path, **parameters: str) -> tuple[dict, str]:
     return found, words
 
 
+@pytest.fixture(scope="session")
+def september(used, tmp_path_factory) -> tuple[dict, str, Path]:
+    """The report of the last closed month: results, words, folder."""
+    to = tmp_path_factory.mktemp("september") / "report"
+    started = time.perf_counter()
+    found, words = report(used, to)
+    assert time.perf_counter() - started < 60
+    return found, words, to
+
+
+def test_the_last_closed_month_makes_a_report(september):
+    found, words, to = september
+    assert found["month"] == "2026-09" and found["headline"] in " ".join(words.split())
+    assert {p.name for p in (to / "files").iterdir()} == {"emission-lines.csv", "esrs-e1-6.csv"}
+    assert len(found["actions"]) >= 8 and all(a["due"] for a in found["actions"])
+
+
 @pytest.mark.parametrize(
     "asked",
     [
-        {},
         {"month": "2026-10"},  # open: four days
         {"month": "2025-09"},  # the first month
         {"month": "2026-09", "provider": "Lumenlog"},  # nothing has a figure
-        {"month": "2026-09", "department": "Checkout"},
-        {"month": "2026-09", "currency": "EUR", "carbon_price": "250"},
+        {"month": "2026-09", "department": "Fernhill", "currency": "EUR", "carbon_price": "250"},
     ],
     ids=str,
 )
 def test_each_month_and_scope_makes_a_report(used, tmp_path, asked):
-    started = time.perf_counter()
     found, words = report(used, tmp_path / "report", **asked)
-    assert time.perf_counter() - started < 60
-    assert found["month"] == asked.get("month", "2026-09")
-    assert found["headline"] in " ".join(words.split())
-    files = {p.name for p in (tmp_path / "report" / "files").iterdir()}
-    assert files == {"emission-lines.csv", "esrs-e1-6.csv"}
+    assert found["month"] == asked["month"] and found["headline"] in " ".join(words.split())
     if asked.get("provider") == "Lumenlog":
         assert found["headline"].startswith("No emissions are known") and "Lumenlog has no figure" in words
 
@@ -104,18 +122,24 @@ def test_a_store_without_use_drivers_or_budget_is_an_honest_page(larkspur, tmp_p
     kpis = {k["id"]: k for k in found["kpis"] if not k.get("variant")}
     assert D(kpis["emissions-on-measured-use"]["value"]) == 0
     assert "No product has both charges and business figures" in words
-    assert not {"idle-emissions", "too-large", "quiet-hours"} & {a["id"] for a in found["actions"]}, "use says these, and there is none"
+    assert not {"idle-emissions", "too-large", "quiet-hours"} & {a["id"] for a in found["actions"]}, (
+        "use says these, and there is none"
+    )
 
 
-def test_the_page_foots_to_the_lines_in_its_file(used, tmp_path):
-    found, _ = report(used, tmp_path / "report", month="2026-09")
+def test_the_page_foots_to_the_lines_in_its_file(september):
+    found, _, to = september
     kpis = {k["id"]: k for k in found["kpis"] if not k.get("variant")}
-    with (tmp_path / "report" / "files" / "emission-lines.csv").open(encoding="utf-8") as file:
+    with (to / "files" / "emission-lines.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert sum((D(r["kg"]) for r in rows if r["kg"]), D(0)) == D(kpis["total-emissions"]["value"])
     assert kpis["total-emissions"]["currency"] is None, "carbon has no currency: it stands once"
     assert sum(1 for k in found["kpis"] if k["id"] == "total-emissions") == 1
-    both = {k.get("variant", ""): D(k["value"]) for k in found["kpis"] if k["id"] == "carbon-per-unit-of-cloud-spend" and k["currency"] == "USD"}
+    both = {
+        k.get("variant", ""): D(k["value"])
+        for k in found["kpis"]
+        if k["id"] == "carbon-per-unit-of-cloud-spend" and k["currency"] == "USD"
+    }
     assert abs(both[""] * both["inverse"] - 1) < D("1e-9"), "the printed formula is the inverse of the name"
 
 
@@ -146,13 +170,22 @@ def test_everything_planted_for_sustainability_is_found(carbon):
 
 def test_what_others_planted_and_emissions_see_is_found_too(carbon):
     found = {r["resource"]: r["measure"] for r in carbon.candidates.to_dict("records")}
-    for kind, measure in (("idle-machine", "idle"), ("machine-at-night", "schedule"), ("oversized-machine", "rightsize"), ("arm-candidate", "arm")):
+    for kind, measure in (
+        ("idle-machine", "idle"),
+        ("machine-at-night", "schedule"),
+        ("oversized-machine", "rightsize"),
+        ("arm-candidate", "arm"),
+    ):
         assert {r: found.get(r) for r in truth(kind)} == dict.fromkeys(truth(kind), measure), kind
 
 
 def test_decoys_stay_quiet(carbon):
     """Idle by month's end, by night, by plan; dear but clean: none is a measure. Those that only a tag tells apart need the tag."""
-    decoys = {r["scope"]["ResourceId"]: r["title"] for r in json.loads((TRUTH / "decoy.json").read_text("utf-8")) if "ResourceId" in r["scope"]}
+    decoys = {
+        r["scope"]["ResourceId"]: r["title"]
+        for r in json.loads((TRUTH / "decoy.json").read_text("utf-8"))
+        if "ResourceId" in r["scope"]
+    }
     hit = set(decoys) & set(carbon.candidates["resource"])
     by_tag_only = {r for r, title in decoys.items() if title.split()[0] in ("vms-cd3c", "vms-0647")}
     assert hit <= by_tag_only
@@ -164,7 +197,8 @@ def test_factors_of_a_file_win_and_the_page_says_so(used, tmp_path):
     shutil.copytree(used, folder)
     file = tmp_path / "carbon_factors.csv"
     file.write_text(
-        "kind,provider,region,year,value,unit,basis,source,read\ngrid,AWS,eu-west-1,2025,250,gCO2e/kWh,location,our supplier,2026-02-01\n", "utf-8"
+        "kind,provider,region,year,value,unit,basis,source,read\ngrid,AWS,eu-west-1,2025,250,gCO2e/kWh,location,our supplier,2026-02-01\n",
+        "utf-8",
     )
     budget = tmp_path / "carbon_budget.csv"
     budget.write_text("month,department,amount,unit\n2026-09,,9,tCO2e\n", "utf-8")
@@ -184,27 +218,32 @@ def test_factors_of_a_file_win_and_the_page_says_so(used, tmp_path):
     assert "The providers’ figures beside the estimate" in words
 
 
-@pytest.mark.parametrize(
-    ("rows", "says"),
-    [("grid,AWS,eu-west-1,2025,250,kgCO2e/kWh,location,x,\n", "grams written as kilograms"), ("pue,AWS,,2025,114,1,,x,\n", "percentage")],
-)
-def test_factors_in_a_wrong_unit_stop_the_report_with_the_place(used, tmp_path, rows, says):
+def test_factors_in_a_wrong_unit_stop_the_report_with_the_place(used, tmp_path):
     folder = tmp_path / "store"
     shutil.copytree(used, folder)
     file = tmp_path / "carbon_factors.csv"
-    file.write_text("kind,provider,region,year,value,unit,basis,source,read\n" + rows, "utf-8")
+    file.write_text(
+        "kind,provider,region,year,value,unit,basis,source,read\ngrid,AWS,eu-west-1,2025,250,kgCO2e/kWh,location,x,\n", "utf-8"
+    )
     assert CliRunner().invoke(main, ["ingest", str(file), "--to", str(folder)]).exit_code == 0
-    done = CliRunner().invoke(main, ["report", "sustainability_emissions", "--data", str(folder), "--to", str(tmp_path / "report")])
-    assert done.exit_code != 0 and says in done.output
+    done = CliRunner().invoke(
+        main, ["report", "sustainability_emissions", "--data", str(folder), "--to", str(tmp_path / "report")]
+    )
+    assert done.exit_code != 0
+    assert "carbon_factors.csv, row 2" in done.output and "grams written as kilograms" in done.output
 
 
-@pytest.mark.parametrize("file", ["focus_1.0_four_providers_sample.csv", "aws_1_2_cost_and_usage_rows100_seed42.csv"])
+@pytest.mark.parametrize(
+    "file", ["focus_1.0_four_providers_sample.csv", "aws_1_2_cost_and_usage_rows100_seed42.csv"]
+)
 def test_files_of_others_make_a_report(shared, tmp_path, file):
     from datetime import UTC, datetime
 
     from helpers.data import sources, store
 
-    staged = sources.stage(sources.find(shared / "focus" / file, today=date(2026, 11, 24)), tmp_path / "staged")
+    staged = sources.stage(
+        sources.find(shared / "focus" / file, today=date(2026, 11, 24)), tmp_path / "staged"
+    )
     outcome = store.ingest(tmp_path / "store", staged, now=datetime(2026, 11, 24, tzinfo=UTC))
     month = max(outcome.slices, key=lambda s: s.rows).period
     found, _ = report(tmp_path / "store", tmp_path / "report", month=month)

@@ -114,7 +114,9 @@ class Footprint:
     def audit(self) -> Any:
         """Practice against published principles."""
         budget = self.budget
-        return carbon_report.audit(self.now, self.candidates, exports=self.exports, budget=budget, actions=self.ledger)
+        return carbon_report.audit(
+            self.now, self.candidates, exports=self.exports, budget=budget, actions=self.ledger
+        )
 
     @cached_property
     def methods(self) -> Any:
@@ -141,7 +143,10 @@ class Footprint:
             year, short = int(str(self.month)[:4]), short_provider(provider)
             water = self.factors.one("wue", short, region, year)
             kwh = emissions.total(part, "kwh")
-            cost = sum((c for c, m in zip(part["cost"], part["currency"], strict=True) if c and m == self.currency), D(0))
+            cost = sum(
+                (c for c, m in zip(part["cost"], part["currency"], strict=True) if c and m == self.currency),
+                D(0),
+            )
             rows.append(
                 {"region": region, "provider": provider, "grid": part["grid"].iloc[0] * 1000, "year": int(part["year"].iloc[0]),
                  "pue": part["pue"].iloc[0], "wue": water.value if water else None, "kwh": kwh, "kg": emissions.total(part), "cost": cost}
@@ -154,17 +159,21 @@ class Footprint:
     def findings(self) -> Any:
         """`candidates` with money in the page's currency only, for the KPIs."""
         found = self.candidates
-        money = [m if c == self.currency else None for m, c in zip(found["money"], found["currency"], strict=True)]
+        money = [
+            m if c == self.currency else None for m, c in zip(found["money"], found["currency"], strict=True)
+        ]
         return found.assign(money=money)
 
     @property
     def checks(self) -> dict[str, Decimal | None]:
         """Numbers of the path and the audit that the playbook's rules ask for, for the KPIs."""
-        last = self.path.iloc[-1] if len(self.path) and self.path["month"].iloc[-1] == str(self.month) else None
+        last = (
+            self.path.iloc[-1] if len(self.path) and self.path["month"].iloc[-1] == str(self.month) else None
+        )
         aim = None if last is None or last["budget"].is_nan() else last["budget"]
         seen = dict(zip(self.audit["check"], self.audit["resources"], strict=True))
         return {
-            "carbon-over-path": CONTEXT.divide(last["kg"] - aim, aim) if aim and self.complete else None,
+            "carbon-over-path": _over(last, aim) if self.complete else None,
             "old-emission-factors": D(len(self.stale)),
             "unreviewed-dirty-workloads": D(len(seen["carbon awareness"])),
         }
@@ -195,6 +204,10 @@ class Footprint:
     def total(self, column: str = "kg") -> Decimal:
         """The month's emissions [kgCO2e]: kg, low, high, market, operational or embodied."""
         return emissions.total(self.now, column)
+
+
+def _over(last: Any, aim: Decimal | None) -> Decimal | None:
+    return CONTEXT.divide(last["kg"] - aim, aim) if aim else None
 
 
 def footprint(run: Any, carbon_price: str = "100", months: int = 25) -> Footprint:

@@ -50,7 +50,10 @@ def making(run: Any) -> Exercise:
     f = _footprint(run)
     kg, made = f.total(), f.total("embodied")
     share = ratio(made, kg)
-    other = ratio(sum((v for v in f.second["embodied"] if v is not None), D(0)), sum((v for v in f.second["kg"] if v is not None), D(0)))
+    other = ratio(
+        sum((v for v in f.second["embodied"] if v is not None), D(0)),
+        sum((v for v in f.second["kg"] if v is not None), D(0)),
+    )
     return Exercise(
         2,
         "Power, or making?",
@@ -81,7 +84,7 @@ def idle(run: Any) -> Exercise:
     first = max(rows, key=lambda r: (r["carbon"], str(r["name"])), default=None)
     smallest = min(rows, key=lambda r: (r["carbon"], str(r["name"])), default=None)
     big = max(ran, key=lambda r: (r["kg"], str(r["name"])), default=None)
-    names = tuple(dict.fromkeys([*(r["name"] for r in rows), *([big["name"]] if big else [])]))
+    names = {str(r["name"]) for r in [*rows, *([big] if big else [])]}
     return Exercise(
         3,
         "What emits for nothing?",
@@ -115,7 +118,9 @@ def region(run: Any) -> Exercise:
             4, "Where should it run?", 10, "Which share of its emissions would a move to the cleanest region save?", "Look at the measure region.",
             "percent", None, "Nothing that says it may move runs on dirty power this month.", watch="Ask which of their own work could run anywhere.",
         )  # fmt: skip
-    line = next(r for r in f.now.to_dict("records") if r["resource"] == first["resource"] and r["kind"] == "compute")
+    line = next(
+        r for r in f.now.to_dict("records") if r["resource"] == first["resource"] and r["kind"] == "compute"
+    )
     share = ratio(first["carbon"], line["kg"])
     return Exercise(
         4,
@@ -142,7 +147,10 @@ def gap(run: Any) -> Exercise:
     f = _footprint(run)
     gaps = f.gaps.to_dict("records")
     first = gaps[0] if gaps else None
-    spent = sorted((r for r in f.now.to_dict("records") if r["grade"] == "D" and r["cost"]), key=lambda r: (-r["cost"], str(r["name"])))
+    spent = sorted(
+        (r for r in f.now.to_dict("records") if r["grade"] == "D" and r["cost"]),
+        key=lambda r: (-r["cost"], str(r["name"])),
+    )
     second = gaps[1]["name"] if len(gaps) > 1 else None
     other = spent[0]["name"] if spent else None
     names = tuple(sorted({str(n) for n in [*(g["name"] for g in gaps[:6]), other] if n}))

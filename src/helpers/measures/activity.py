@@ -88,7 +88,11 @@ def loads(usage: Table) -> Any:
     found = hours.group_by(["period", "resource"]).aggregate(load=hours.average.mean(), hours=hours.count())
     rows = found.order_by(["period", "resource"]).to_pyarrow().to_pylist()
     return _table(
-        [r | {"load": _share(r["load"]), "hours": Decimal(r["hours"])} for r in rows if r["load"] is not None],
+        [
+            r | {"load": _share(r["load"]), "hours": Decimal(r["hours"])}
+            for r in rows
+            if r["load"] is not None
+        ],
         ["period", "resource", "load", "hours"],
     )
 
@@ -110,7 +114,12 @@ def profile(usage: Table) -> Any:
     two = memory.group_by("resource").aggregate(memory=memory.average.max())
     week = cpu.group_by(["resource", "day", "hour"]).aggregate(most=cpu.average.max())
     quiet = week.group_by("resource").aggregate(quiet=(week.most < QUIET).sum())
-    found = one.left_join(two, "resource").drop("resource_right").left_join(quiet, "resource").drop("resource_right")
+    found = (
+        one.left_join(two, "resource")
+        .drop("resource_right")
+        .left_join(quiet, "resource")
+        .drop("resource_right")
+    )
     rows = found.order_by("resource").to_pyarrow().to_pylist()
     named = ("cpu", "peak", "memory")
     return _table(

@@ -24,7 +24,9 @@ def total(charges: Table, emissions: Any) -> Measure:
     return _measure("total-emissions", charges, emissions, lambda r: _add(r, "kg"), "kgCO2e")
 
 
-def by_category(charges: Table, emissions: Any, category: str, id: str, days: Mapping[str, int] | None = None) -> Measure:
+def by_category(
+    charges: Table, emissions: Any, category: str, id: str, days: Mapping[str, int] | None = None
+) -> Measure:
     """Emissions of a service category for each day of the month [kgCO2e/day].
 
     Parameters
@@ -50,7 +52,9 @@ def stored(charges: Table, emissions: Any) -> Measure:
         gb = sum((_gigabytes(r) for r in mine), D(0))
         return ratio(_add(mine, "kg"), gb)
 
-    return _measure("carbon-per-time-storage-category", charges, emissions, value, "kgCO2e/GB-month", "by-gigabyte")
+    return _measure(
+        "carbon-per-time-storage-category", charges, emissions, value, "kgCO2e/GB-month", "by-gigabyte"
+    )
 
 
 def by_unit(charges: Table, emissions: Any) -> Measure:
@@ -82,13 +86,25 @@ def by_spend(charges: Table, emissions: Any, inverse: bool = False) -> Measure:
         return ratio(cost, kg) if inverse else ratio(kg, cost)
 
     unit = "currency/kgCO2e" if inverse else "kgCO2e/currency"
-    return _measure("carbon-per-unit-of-cloud-spend", charges, emissions, value, unit, "inverse" if inverse else "", money=True)
+    return _measure(
+        "carbon-per-unit-of-cloud-spend",
+        charges,
+        emissions,
+        value,
+        unit,
+        "inverse" if inverse else "",
+        money=True,
+    )
 
 
 def burn(charges: Table, emissions: Any, days: Mapping[str, int] | None = None) -> Measure:
     """Emissions for each day of the month [kgCO2e/day]."""
     return _measure(
-        "csp-cloud-carbon-budget-burn-rate", charges, emissions, lambda rows: _daily(rows, rows, days), "kgCO2e/day"
+        "csp-cloud-carbon-budget-burn-rate",
+        charges,
+        emissions,
+        lambda rows: _daily(rows, rows, days),
+        "kgCO2e/day",
     )
 
 
@@ -96,7 +112,9 @@ def clean_places(charges: Table, emissions: Any) -> Measure:
     """Cost in regions whose grid is below 200 gCO2e/kWh / cost in regions whose grid is known [ratio]."""
 
     def value(rows, currency):
-        known = [r for r in rows if r["grid"] is not None and r["currency"] == currency and r["cost"] is not None]
+        known = [
+            r for r in rows if r["grid"] is not None and r["currency"] == currency and r["cost"] is not None
+        ]
         clean = [r for r in known if r["grid"] < LOW_CARBON]
         return ratio(_add(clean, "cost"), _add(known, "cost"))
 
@@ -123,7 +141,14 @@ def wasted(charges: Table, emissions: Any, findings: Any, absolute: bool = False
     findings : DataFrame
         Columns measure, carbon [kgCO2e]; form of `helpers.models.abatement.candidates`.
     """
-    waste = sum((c for m, c in zip(findings["measure"], findings["carbon"], strict=True) if m in ("idle", "rightsize")), D(0))
+    waste = sum(
+        (
+            c
+            for m, c in zip(findings["measure"], findings["carbon"], strict=True)
+            if m in ("idle", "rightsize")
+        ),
+        D(0),
+    )
     unit, variant = ("kgCO2e", "absolute") if absolute else ("ratio", "")
     return _measure("carbon-waste-carbon-efficiency", charges, emissions,
                     lambda rows: waste if absolute else ratio(waste, _add(rows, "kg")), unit, variant)  # fmt: skip
@@ -146,14 +171,22 @@ def dirty_power(charges: Table, emissions: Any) -> Measure:
         known = [r for r in rows if r["grid"] is not None]
         return ratio(_add(known, "operational") * 1000, _add(known, "kwh"))
 
-    return _measure("optimizing-electricity-pue-wue-between-regions-or-cloud-service-providers", charges, emissions, value, "gCO2e/kWh")
+    return _measure(
+        "optimizing-electricity-pue-wue-between-regions-or-cloud-service-providers",
+        charges,
+        emissions,
+        value,
+        "gCO2e/kWh",
+    )
 
 
 def unknown_cost(charges: Table, emissions: Any) -> Measure:
     """Cost of what has no figure at all / cost of what was used [ratio]."""
 
     def value(rows, currency):
-        mine = [r for r in rows if r["kind"] != "none" and r["currency"] == currency and r["cost"] is not None]
+        mine = [
+            r for r in rows if r["kind"] != "none" and r["currency"] == currency and r["cost"] is not None
+        ]
         return ratio(_add([r for r in mine if not r["grade"]], "cost"), _add(mine, "cost"))
 
     return _measure("cost-without-emissions", charges, emissions, value, "ratio", money=True)
@@ -161,7 +194,9 @@ def unknown_cost(charges: Table, emissions: Any) -> Measure:
 
 def on_measured_use(charges: Table, emissions: Any) -> Measure:
     """Emissions reckoned from measured use / emissions [ratio]: how far the figure can be trusted."""
-    return _share("emissions-on-measured-use", charges, emissions, lambda r: True, lambda r: r["grade"] == "A")
+    return _share(
+        "emissions-on-measured-use", charges, emissions, lambda r: True, lambda r: r["grade"] == "A"
+    )
 
 
 def avoidable(findings: Any, measure: str = "") -> Measure:
@@ -204,7 +239,13 @@ def _share(id: str, charges: Table, emissions: Any, among: Callable, part: Calla
 
 
 def _measure(
-    id: str, charges: Table, emissions: Any, value: Callable, unit: str, variant: str = "", money: bool = False
+    id: str,
+    charges: Table,
+    emissions: Any,
+    value: Callable,
+    unit: str,
+    variant: str = "",
+    money: bool = False,
 ) -> Measure:
     """A measure whose value comes from the lines of the group's month."""
     months: dict[str, list[dict[str, Any]]] = {}
@@ -214,7 +255,11 @@ def _measure(
     def taken(s: Sums) -> Decimal:
         if not s["charges"]:
             return NAN  # a month that was not asked for
-        rows = months.get(s["x_KitPeriod"], []) if "x_KitPeriod" in s else [r for m in months.values() for r in m]
+        rows = (
+            months.get(s["x_KitPeriod"], [])
+            if "x_KitPeriod" in s
+            else [r for m in months.values() for r in m]
+        )
         if not any(r["grade"] for r in rows):
             return NAN  # nothing known is not nothing emitted
         return value(rows, s.get("BillingCurrency")) if money else value(rows)

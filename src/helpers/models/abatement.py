@@ -35,7 +35,9 @@ IDLE_CPU, IDLE_MEMORY = D("0.05"), D("0.10")
 SMALL_PEAK, SMALL_MEMORY = D("0.40"), D("0.45")  # half the size would still have room at its peak
 QUIET_LEAST, QUIET_MOST, BUSY = 60, 140, D("0.30")  # quiet hours of 168, and how busy the others must be
 DIRTY, TIMES = D("0.4"), 5  # kgCO2e/kWh, and how many times the cleanest region's
-MOVES = re.compile(r"(?i)\b(batch|etl|nightly|backfill|render(ing)?|encode|transcode|simulation|ci|builds?)\b")
+MOVES = re.compile(
+    r"(?i)\b(batch|etl|nightly|backfill|render(ing)?|encode|transcode|simulation|ci|builds?)\b"
+)
 MOST = D(1_000_000)  # of any currency for a tonne
 WEEK = D(7) / D(30)  # both places run side by side for a week
 
@@ -106,8 +108,7 @@ def priced(found: Any, price: Decimal) -> pd.DataFrame:
     worth, by_tonne = [], []
     for money, carbon in zip(found["money"], found["carbon"], strict=True):
         worth.append((money or D(0)) + CONTEXT.multiply(carbon / 1000, price))
-        known = money is not None and carbon
-        by_tonne.append(CONTEXT.divide(-money, carbon / 1000) if known else None)
+        by_tonne.append(CONTEXT.divide(-money, carbon / 1000) if money is not None and carbon else None)
     order = sorted(range(len(found)), key=lambda n: (-worth[n], n))
     return found.assign(worth=worth, by_tonne=by_tonne).iloc[order].reset_index(drop=True)
 
@@ -186,7 +187,15 @@ def _named(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _said(measure: str, money, carbon, why: str, *, to: str = "", cost=None, ask: str = "") -> dict[str, Any]:
-    return {"measure": measure, "money": money, "carbon": carbon, "why": why, "to": to, "cost": cost, "ask": ask}
+    return {
+        "measure": measure,
+        "money": money,
+        "carbon": carbon,
+        "why": why,
+        "to": to,
+        "cost": cost,
+        "ask": ask,
+    }
 
 
 def _measured(use: Mapping[str, Any] | None) -> bool:
@@ -219,7 +228,9 @@ def _rightsize(row, use):
     load = row["load"] or D(0)
     idle = CONTEXT.divide(1 - load, 1 + load)
     carbon = row["embodied"] / 2 + CONTEXT.multiply(row["operational"] / 2, idle)
-    return _said("rightsize", _cent(row["cost"] / 2), _round(carbon), why, cost=D(0), ask="its busiest season")
+    return _said(
+        "rightsize", _cent(row["cost"] / 2), _round(carbon), why, cost=D(0), ask="its busiest season"
+    )
 
 
 def _region(row, ran, factors: Factors):
@@ -240,7 +251,9 @@ def _region(row, ran, factors: Factors):
         there = CONTEXT.multiply(CONTEXT.divide(best["cost"], best["quantity"]), row["quantity"])
         money, ask = _cent(row["cost"] - there), "whether data may leave the region"
     else:
-        clean = [(p, r, f) for p, r, f in factors.all_regions(year) if p == provider and f.value * TIMES <= grid]
+        clean = [
+            (p, r, f) for p, r, f in factors.all_regions(year) if p == provider and f.value * TIMES <= grid
+        ]
         if not clean:
             return None
         _, to, best_factor = min(clean, key=lambda x: (x[2].value, x[1]))
@@ -254,7 +267,12 @@ def _region(row, ran, factors: Factors):
 def _to_arm(row, arm):
     """Only where a machine of the same role already runs on ARM, and at its price."""
     twin = arm.get(_last(row["name"]))
-    if twin is None or _arm(row["machine"]) or twin["region"] != row["region"] or twin["currency"] != row["currency"]:
+    if (
+        twin is None
+        or _arm(row["machine"])
+        or twin["region"] != row["region"]
+        or twin["currency"] != row["currency"]
+    ):
         return None
     if not (twin["vcpu_hours"] and row["vcpu_hours"] and row["cost"]):
         return None
@@ -264,7 +282,15 @@ def _to_arm(row, arm):
     if carbon <= 0:
         return None
     why = f"{twin['name']} does the same work on ARM already"
-    return _said("arm", _cent(money), _round(carbon), why, to=twin["machine"], cost=None, ask="whether the same code runs")
+    return _said(
+        "arm",
+        _cent(money),
+        _round(carbon),
+        why,
+        to=twin["machine"],
+        cost=None,
+        ask="whether the same code runs",
+    )
 
 
 def _last(name: str | None) -> str:

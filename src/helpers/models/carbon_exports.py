@@ -56,7 +56,9 @@ def normal(name: str, frame: Any) -> pd.DataFrame:
     import pandas as pd
 
     take = {"aws_carbon": _aws, "azure_carbon": _azure, "google_carbon": _google}[name]
-    rows = [line for n, r in enumerate(frame.to_dict("records"), 2) for line in take(r, int(r.get("row") or n))]
+    rows = [
+        line for n, r in enumerate(frame.to_dict("records"), 2) for line in take(r, int(r.get("row") or n))
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
@@ -104,7 +106,10 @@ def reconcile(exports: Any, lines: Any, period: str) -> pd.DataFrame:
             if scopes <= {"all"}:
                 pairs = [("all", _sum(given, {"all"}), whole)]
             else:
-                pairs = [("operational", _sum(given, {"1", "2"}), whole - made), ("embodied", _sum(given, {"3"}), made)]
+                pairs = [
+                    ("operational", _sum(given, {"1", "2"}), whole - made),
+                    ("embodied", _sum(given, {"3"}), made),
+                ]
             rows += [_row(provider, part, basis, a, b, scopes) for part, a, b in pairs]
     columns = ["provider", "part", "basis", "export", "estimate", "difference", "times", "why"]
     return pd.DataFrame(rows, columns=columns, dtype=object)
@@ -113,7 +118,10 @@ def reconcile(exports: Any, lines: Any, period: str) -> pd.DataFrame:
 def _row(provider, part, basis, export, estimate, scopes) -> dict[str, Any]:
     why = WHY.get(provider, "")
     if basis == "market":
-        why = "bought power counts in the provider's market-based figure; the estimate has no contracts where none is given. " + why
+        why = (
+            "bought power counts in the provider's market-based figure; the estimate has no contracts where none is given. "
+            + why
+        )
     if part == "embodied" and "3" not in scopes:
         why = "the export leaves scope 3 out. " + why
     return {
@@ -161,8 +169,12 @@ def _line(day, provider, account, service, region, scope, basis, kg, version, fi
 
     found = re.match(r"(\d{4}-(0[1-9]|1[0-2]))", str(day or ""))
     if not found:
-        raise BadInput(f"{day!r}", "a day such as 2026-09-01", "export the month's first day", file=file, row=line)
-    return dict(zip(COLUMNS, (found[1], provider, account, service, region, scope, basis, kg, version), strict=True))
+        raise BadInput(
+            f"{day!r}", "a day such as 2026-09-01", "export the month's first day", file=file, row=line
+        )
+    return dict(
+        zip(COLUMNS, (found[1], provider, account, service, region, scope, basis, kg, version), strict=True)
+    )
 
 
 def _is(value: Any) -> bool:

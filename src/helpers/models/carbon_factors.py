@@ -149,7 +149,9 @@ class Factors:
         chosen = _of_year(mine + near, year)
         if chosen is None:
             return None
-        span = [f for f in mine + near if abs(chosen.year - f.year) <= SPAN and f.year <= max(year, chosen.year)]
+        span = [
+            f for f in mine + near if abs(chosen.year - f.year) <= SPAN and f.year <= max(year, chosen.year)
+        ]
         return Factor(
             **{
                 **vars(chosen),

@@ -8,7 +8,7 @@ requirement E1-6, read 2026-11-26 at faronline.se; Green Software Foundation, SC
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,9 @@ def monthly(lines: Any) -> pd.DataFrame:
     rows = []
     for period, part in lines.groupby("period", sort=True):
         measured = bool((part["grade"] == "A").any())
-        rows.append({"period": period} | {n: emissions.total(part, n) for n in names} | {"measured": measured})
+        rows.append(
+            {"period": period} | {n: emissions.total(part, n) for n in names} | {"measured": measured}
+        )
     return pd.DataFrame(rows, columns=["period", *names, "measured"], dtype=object)
 
 
@@ -53,7 +55,14 @@ def scopes(lines: Any) -> pd.DataFrame:
     rows = [
         ("Scope 1", f"own fuel: {NOT_HERE}", None, None, None, None),
         ("Scope 2", f"own power: {NOT_HERE}", None, None, None, None),
-        ("Scope 3.1", "cloud services: power of the data centres", kg["operational"], kg["market"] - made, None, None),
+        (
+            "Scope 3.1",
+            "cloud services: power of the data centres",
+            kg["operational"],
+            kg["market"] - made,
+            None,
+            None,
+        ),
         ("Scope 3.1", "cloud services: making of the machines", made, made, None, None),
         ("Scope 3.1", "cloud services together", kg["kg"], kg["market"], kg["low"], kg["high"]),
     ]
@@ -143,11 +152,19 @@ def path(months: Any, budget: Any = None, cut: Decimal = CUT) -> pd.DataFrame:
             {"month": r["period"], "low": r["low"], "kg": r["kg"], "high": r["high"], "budget": NAN if aim is None else aim,
              "source": "" if aim is None else source, "measured": r["measured"]}
         )  # fmt: skip
-    return pd.DataFrame(found, columns=["month", "low", "kg", "high", "budget", "source", "measured"], dtype=object)
+    return pd.DataFrame(
+        found, columns=["month", "low", "kg", "high", "budget", "source", "measured"], dtype=object
+    )
 
 
 def audit(
-    lines: Any, found: Any, *, exports: Any = None, budget: Any = None, actions: Any = None, owners: Mapping[str, str] | None = None
+    lines: Any,
+    found: Any,
+    *,
+    exports: Any = None,
+    budget: Any = None,
+    actions: Any = None,
+    owners: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Practice against published principles: what the data show for each, what is missing, and whose it is.
 
@@ -165,7 +182,7 @@ def audit(
     Returns
     -------
     DataFrame
-        ``check``, ``principle``, ``met`` (yes, no, partly), ``evidence``, ``gap``, ``owner``, ``resources``; what is missing first.
+        ``check``, ``principle``, ``met`` (yes, no), ``evidence``, ``gap``, ``owner``, ``resources``; what is missing first.
     """
     import pandas as pd
 
@@ -201,10 +218,12 @@ def audit(
     ]  # fmt: skip
     rows = [c | ({"owner": owners[c["check"]]} if owners and c["check"] in owners else {}) for c in checks]
     rows.sort(key=lambda c: c["met"] == "yes")
-    return pd.DataFrame(rows, columns=["check", "principle", "met", "evidence", "gap", "owner", "resources"], dtype=object)
+    return pd.DataFrame(
+        rows, columns=["check", "principle", "met", "evidence", "gap", "owner", "resources"], dtype=object
+    )
 
 
-def _check(check, principle, met, evidence, gap, owner, resources: Sequence[Any]) -> dict[str, Any]:
+def _check(check, principle, met, evidence, gap, owner, resources: Any) -> dict[str, Any]:
     return {"check": check, "principle": principle, "met": "yes" if met else "no", "evidence": evidence, "gap": gap or "–",
             "owner": owner, "resources": tuple(r for r in resources if isinstance(r, str))}  # fmt: skip
 

@@ -199,7 +199,13 @@ def grades(lines: Any) -> pd.DataFrame:
             kg = total(part)
             share = CONTEXT.divide(kg, whole) if whole and grade else None
             rows.append(
-                {"grade": grade or "–", "meaning": meaning, "kg": kg if grade else None, "share": share, "lines": len(part)}
+                {
+                    "grade": grade or "–",
+                    "meaning": meaning,
+                    "kg": kg if grade else None,
+                    "share": share,
+                    "lines": len(part),
+                }
             )
     return pd.DataFrame(rows, columns=["grade", "meaning", "kg", "share", "lines"], dtype=object)
 
@@ -213,11 +219,20 @@ def gaps(lines: Any) -> pd.DataFrame:
         key = (r["provider"], r["name"] or r["service"], r["resource"], r["currency"], r["gap"])
         row = found.setdefault(
             key,
-            {"provider": key[0], "name": key[1], "resource": key[2], "cost": D(0), "currency": key[3], "reason": key[4]},
+            {
+                "provider": key[0],
+                "name": key[1],
+                "resource": key[2],
+                "cost": D(0),
+                "currency": key[3],
+                "reason": key[4],
+            },
         )
         row["cost"] += r["cost"] or D(0)
     rows = sorted(found.values(), key=lambda r: (-r["cost"], str(r["name"])))
-    return pd.DataFrame(rows, columns=["provider", "name", "resource", "cost", "currency", "reason"], dtype=object)
+    return pd.DataFrame(
+        rows, columns=["provider", "name", "resource", "cost", "currency", "reason"], dtype=object
+    )
 
 
 def stale(lines: Any) -> pd.DataFrame:
@@ -264,10 +279,15 @@ class _Lines:
             return found
         quantity = row["quantity"]
         if quantity is None or quantity < 0:
-            return found | {"kind": "gap", "gap": "no quantity" if quantity is None else "a quantity below zero"}
+            return found | {
+                "kind": "gap",
+                "gap": "no quantity" if quantity is None else "a quantity below zero",
+            }
         year, hours = int(row["period"][:4]), D(Month.parse(row["period"]).days * 24)
         taken = getattr(self, f"_{kind}")(row, provider, quantity, year, hours)
-        return found | (taken or {"kind": "gap", "gap": f"no machine or cores known for {row['meter'] or row['sku']}"})
+        return found | (
+            taken or {"kind": "gap", "gap": f"no machine or cores known for {row['meter'] or row['sku']}"}
+        )
 
     def _compute(self, row, provider, quantity, year, hours):
         kind = type_of(provider, row["details"], row["description"], row["meter"])
@@ -298,7 +318,9 @@ class _Lines:
             ids.append(self._need("lifetime", "", year, "ccf").id)
         if machine.extra_memory and self.method == "ccf":
             memory = self._need("memory", provider, year)
-            extra = tuple(x * machine.extra_memory * quantity for x in (memory.low, memory.value, memory.high))
+            extra = tuple(
+                x * machine.extra_memory * quantity for x in (memory.low, memory.value, memory.high)
+            )
             energy = tuple(e + x for e, x in zip(energy, extra, strict=True))
             ids.append(memory.id)
         found = self._grid(row, provider, year, energy, embodied, grade, ids)
@@ -318,15 +340,13 @@ class _Lines:
             return guess, "B", f"measured use of {said} % cannot be: assumed instead"
         if known.hours < MEASURED_ENOUGH * hours:
             return guess, "B", "measured in less than half of the hours: assumed instead"
-        return (known.load,) * 3, "A", ""
+        return (known.load, known.load, known.load), "A", ""
 
     def _watts(self, m: Machine, load: tuple[Decimal, Decimal, Decimal]) -> tuple[Decimal, ...]:
         """Watts of one machine, without the data centre's share: low, middle, high."""
         if self.method == "boavizta" and m.gpus == 0:
             server = _server(m)
-            return tuple(
-                lifecycle.power(server, m.vcpu, m.memory, x * 100, n) for n, x in enumerate(load)
-            )
+            return tuple(lifecycle.power(server, m.vcpu, m.memory, x * 100, n) for n, x in enumerate(load))
         spread = (1 - READING, D(1), 1 + READING)
         core = tuple(
             (i + x * (f - i)) * m.vcpu * s for i, f, x, s in zip(m.idle, m.full, load, spread, strict=True)
@@ -341,7 +361,8 @@ class _Lines:
             return tuple(lifecycle.making(server, m.vcpu, m.memory, n) for n in range(3))
         life = self._need("lifetime", "", 9999, "ccf")  # a longer life spreads the same making thinner
         return tuple(
-            CONTEXT.divide(e, years) for e, years in zip(m.embodied, (life.high, life.value, life.low), strict=True)
+            CONTEXT.divide(e, years)
+            for e, years in zip(m.embodied, (life.high, life.value, life.low), strict=True)
         )
 
     def _memory(self, row, provider, quantity, year, hours):
@@ -352,10 +373,12 @@ class _Lines:
     def _network(self, row, provider, quantity, year, hours):
         f = self._need("network", provider, year)
         gb = quantity * (1000 if (row["unit"] or "").lower().startswith("t") else 1)
-        return self._grid(row, provider, year, tuple(x * gb for x in (f.low, f.value, f.high)), (D(0),) * 3, "B", [f.id])
+        return self._grid(
+            row, provider, year, tuple(x * gb for x in (f.low, f.value, f.high)), (D(0),) * 3, "B", [f.id]
+        )
 
     def _storage(self, row, provider, quantity, year, hours):
-        size, time = STORED.match(row["unit"].strip()).groups()  # classify has matched it
+        size, time = _stored(row["unit"])
         gb_hours = quantity * AMOUNT[size.lower()] * (hours if time.lower().startswith("mo") else 1)
         disk, copies = stored_on(row)
         watts = self._need("storage", provider, year, disk)
@@ -363,7 +386,8 @@ class _Lines:
         grade = "B" if copy else "C"
         n = (copy.low, copy.value, copy.high) if copy else (D(1), D(2), D(3))
         energy = tuple(
-            gb_hours / 1000 * w * c / 1000 for w, c in zip((watts.low, watts.value, watts.high), n, strict=True)
+            gb_hours / 1000 * w * c / 1000
+            for w, c in zip((watts.low, watts.value, watts.high), n, strict=True)
         )
         made = (D(0),) * 3  # Cloud Carbon Footprint reckons the making of servers only
         if self.method == "boavizta":
@@ -417,7 +441,9 @@ class _Lines:
             if f["grade"] in ("A", "B", "C") and (row["cost"] or 0) > 0:
                 key = (short_provider(row["host"] or row["provider"]), row["period"], row["currency"])
                 cell = known.setdefault(key, {}).setdefault(row["category"] or "", [D(0)] * 6)
-                for i, v in enumerate((row["cost"], f["operational"], f["embodied"], f["market"], f["kwh"], D(0))):
+                for i, v in enumerate(
+                    (row["cost"], f["operational"], f["embodied"], f["market"], f["kwh"], D(0))
+                ):
                     cell[i] += v
         for row, f in zip(rows, found, strict=True):
             if f["kind"] != "spend":
@@ -433,7 +459,9 @@ class _Lines:
         found = self.factors.one(kind, provider, region, year)
         if found is None:
             raise UsageError(
-                f"no factor {kind} {region}".strip(), "the kit's tables", "reinstall the kit, or add it to carbon_factors.csv"
+                f"no factor {kind} {region}".strip(),
+                "the kit's tables",
+                "reinstall the kit, or add it to carbon_factors.csv",
             )
         return found
 
@@ -464,7 +492,9 @@ def classify(row: Mapping[str, Any], provider: str) -> tuple[str, str]:
         return "cores", ""
     if re.fullmatch(r"gi?b[- /]?seconds?", unit):
         return "function", ""
-    if unit in HOURS and (type_of(provider, row["details"], row["description"], row["meter"]) or row["cores"]):
+    if unit in HOURS and (
+        type_of(provider, row["details"], row["description"], row["meter"]) or row["cores"]
+    ):
         return "compute", ""
     if unit in TRAFFIC and row["category"] == "Networking":
         return "network", ""
@@ -473,6 +503,13 @@ def classify(row: Mapping[str, Any], provider: str) -> tuple[str, str]:
 
 def _vendor(row: Mapping[str, Any]) -> str:
     return f"{row['provider'] or 'the vendor'} reports no emissions, and no factor is published for it"
+
+
+def _stored(unit: str) -> tuple[str, str]:
+    """Size and time of a unit that `classify` has taken for storage."""
+    found = STORED.match(unit.strip())
+    assert found is not None
+    return found[1], found[2]
 
 
 def stored_on(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -489,10 +526,12 @@ def _server(m: Machine) -> lifecycle.Server:
     """The server below a machine for the life-cycle method, from the table's platform; a usual one where it is not known."""
     if not m.server:
         return lifecycle.Server(D(96), D(96) * m.memory / m.vcpu, 2, D(24))
-    vcpu, chips = D(m.server["platform_vcpu"]), int(m.server["chips"])
+    vcpu, chips = max(D(m.server["platform_vcpu"]), m.vcpu), int(m.server["chips"])
     arm = "Graviton" in m.server["architectures"]
     tdp = D(m.server["tdp"]) if m.server["tdp"] else None
-    return lifecycle.Server(vcpu, D(m.server["platform_memory"]), chips, vcpu / chips / (1 if arm else 2), tdp=tdp)
+    return lifecycle.Server(
+        vcpu, D(m.server["platform_memory"]), chips, vcpu / chips / (1 if arm else 2), tdp=tdp
+    )
 
 
 def _by_spend(cost: Decimal, cells: Mapping[str, list[Decimal]], why: str) -> dict[str, Any]:

@@ -32,10 +32,18 @@ BOARD, ASSEMBLY = D("66.10"), D("6.68")
 ENCLOSURE = (D("30.90") + D(880) / 16, D(150), D(150))  # a blade in an enclosure of sixteen, or a rack
 SUPPLY = D("24.30")  # kgCO2e/kg
 SUPPLIES, SUPPLY_WEIGHT = 2, (D(1), D("2.99"), D(5))  # kg: low, middle, high
-MEMORY_DENSITY = (D("2.375"), D("1.2443636363636363"), D("0.625"))  # GB/cm2, the densest first: it emits least
+MEMORY_DENSITY = (
+    D("2.375"),
+    D("1.2443636363636363"),
+    D("0.625"),
+)  # GB/cm2, the densest first: it emits least
 FLASH_DENSITY = (D(128), D("54.8842105263158"), D("16.4"))
 FLASH_DISK, HDD_DISK = D(1000), D(10000)  # GB of one disk
-DIE_BY_CORE = (D("0.07"), D("0.245"), D("0.30"))  # cm2: Graviton2 with 64 cores, the page's example, and above it
+DIE_BY_CORE = (
+    D("0.07"),
+    D("0.245"),
+    D("0.30"),
+)  # cm2: Graviton2 with 64 cores, the page's example, and above it
 OTHERS = (D("0.2"), D("0.33"), D("0.6"))  # power of all other parts, by that of processor and memory
 # Power of a processor by watt of its thermal design power: the curve through the four published points (0 % 0.12, 10 % 0.32,
 # 50 % 0.75, 100 % 1.02), by least squares; a·ln(load + c) + k is the published form with a·ln(b) + d = k.

@@ -12,9 +12,13 @@ from typing import Any
 
 from helpers.models.carbon_factors import Factor, Factors
 
-AWS_TYPE = re.compile(r"\b(?:db\.|cache\.|ml\.)?([a-z]+\d+[a-z0-9-]*\.(?:nano|micro|small|medium|large|metal|\d*xlarge))")
+AWS_TYPE = re.compile(
+    r"\b(?:db\.|cache\.|ml\.)?([a-z]+\d+[a-z0-9-]*\.(?:nano|micro|small|medium|large|metal|\d*xlarge))"
+)
 AZURE_TYPE = re.compile(r"\b(?:Standard|Basic)_([A-Z]+\d+[a-z0-9-]*(?:_v\d+)?)", re.I)
-GOOGLE_TYPE = re.compile(r"\b([a-z]\d+[a-z]?-(?:standard|highmem|highcpu|ultramem|megamem|highgpu|megagpu|micro|small|medium)(?:-\d+)?)\b")
+GOOGLE_TYPE = re.compile(
+    r"\b([a-z]\d+[a-z]?-(?:standard|highmem|highcpu|ultramem|megamem|highgpu|megagpu|micro|small|medium)(?:-\d+)?)\b"
+)
 AWS_PARTS = re.compile(r"([a-z]+)(\d+)([a-z-]*)\.")
 AZURE_PARTS = re.compile(r"([A-Z]+)(\d+)(?:-\d+)?([a-z]*)(?: v(\d+))?", re.I)
 SIZES = {"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4}
@@ -156,12 +160,12 @@ class Machines:
         if kinds and not BURSTABLE.match(row["instance"]):
             held = _middle([self.watts[provider, a][2] for a in kinds], set())
             beyond = D(row["platform_memory"]) / int(row["chips"]) - held
-            extra = max(D(0), beyond) * int(row["chips"]) * vcpu / D(row["platform_vcpu"])
+            extra = max(D(0), beyond) * int(row["chips"]) * vcpu / _cores(row)
         gpus = D(row["gpus"] or 0)
         low, high, gpu = self._gpu(row["gpu"]) if gpus else (D(0), D(0), ())
         return Machine(
             row["instance"], vcpu, memory, idle, full, extra,
-            self._making(D(row["embodied_kg"]) * vcpu / D(row["platform_vcpu"])), gpus, low, high, bool(kinds),
+            self._making(D(row["embodied_kg"]) * vcpu / _cores(row)), gpus, low, high, bool(kinds),
             "" if kinds else "its processor is not in the tables: the provider's average",
             (f"machine/{provider}/{row['instance']}", *used, *gpu), row,
         )  # fmt: skip
@@ -174,8 +178,9 @@ class Machines:
             return _spread(idles, set(kinds)), _spread(fulls, set(kinds)), ids
         mine = any(p == provider for p, _ in self.watts)  # Oracle has none: all processors then
         every = [w for (p, a), w in self.watts.items() if (p == provider or not mine) and a not in OUTLIERS]
-        idle, full = self._average(provider, "idle", [w[0] for w in every]), self._average(
-            provider, "full", [w[1] for w in every]
+        idle, full = (
+            self._average(provider, "idle", [w[0] for w in every]),
+            self._average(provider, "full", [w[1] for w in every]),
         )
         return idle[0], full[0], (idle[1], full[1])
 
@@ -187,11 +192,13 @@ class Machines:
     def _family(self, provider: str, type: str, vcpu: Decimal) -> Machine:
         """The range of the machines that are most like it: its letter and maker, else all of the provider."""
         like = self._like(provider, type)
-        kinds = sorted({a for r in like for a in r["architectures"].split("|") if (provider, a) in self.watts} - OUTLIERS)
+        kinds = sorted(
+            {a for r in like for a in r["architectures"].split("|") if (provider, a) in self.watts} - OUTLIERS
+        )
         idle, full, ids = self._processor(provider, kinds)
         why = "of its family" if like else "of all machines of the provider"
         like = like or [r for (p, _), r in self.rows.items() if p == provider] or list(self.rows.values())
-        shares = [D(r["embodied_kg"]) / D(r["platform_vcpu"]) for r in like]
+        shares = [D(r["embodied_kg"]) / _cores(r) for r in like]
         share = _spread(shares, set())
         made = tuple(self._making(s * vcpu)[n] for n, s in enumerate(share))
         memory = median([D(r["memory"]) / D(r["vcpu"]) for r in like]) * vcpu
@@ -208,9 +215,13 @@ class Machines:
     def _like(self, provider: str, type: str) -> list[Mapping[str, str]]:
         if provider == "AWS" and (mine := AWS_PARTS.match(type)):
             parts = [(r, AWS_PARTS.match(r["instance"])) for (p, _), r in self.rows.items() if p == provider]
-            near = [(int(m[2]), r) for r, m in parts if m and m[1] == mine[1] and _maker(m[3]) == _maker(mine[3])]
+            near = [
+                (int(m[2]), r) for r, m in parts if m and m[1] == mine[1] and _maker(m[3]) == _maker(mine[3])
+            ]
         elif provider == "Microsoft" and (mine := AZURE_PARTS.match(type)):
-            parts = [(r, AZURE_PARTS.fullmatch(r["instance"])) for (p, _), r in self.rows.items() if p == provider]
+            parts = [
+                (r, AZURE_PARTS.fullmatch(r["instance"])) for (p, _), r in self.rows.items() if p == provider
+            ]
             near = [
                 (int(m[4] or 1), r)
                 for r, m in parts
@@ -218,7 +229,11 @@ class Machines:
             ]
         elif provider == "Google":
             head = type.partition("-")[0]
-            near = [(1, r) for (p, i), r in self.rows.items() if p == provider and head and i.partition("-")[0] == head]
+            near = [
+                (1, r)
+                for (p, i), r in self.rows.items()
+                if p == provider and head and i.partition("-")[0] == head
+            ]
         else:
             near = []
         newest = max((n for n, _ in near), default=0)
@@ -230,8 +245,15 @@ class Machines:
 
     def _gpu(self, name: str) -> tuple[Decimal, Decimal, tuple[str, ...]]:
         short = name.replace("NVIDIA ", "")
-        found: Factor | None = self.factors.one("gpu", "", short, 9999) or self.factors.one("gpu", "", f"Tesla {short}", 9999)
+        found: Factor | None = self.factors.one("gpu", "", short, 9999) or self.factors.one(
+            "gpu", "", f"Tesla {short}", 9999
+        )
         return (D(0), D(0), ()) if found is None else (found.low, found.high, (found.id,))
+
+
+def _cores(row: Mapping[str, str]) -> Decimal:
+    """Virtual cores of the server: three machines of the tables are larger than the server they are said to run on."""
+    return max(D(row["platform_vcpu"]), D(row["vcpu"]))
 
 
 def _maker(suffix: str) -> str:

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 D = Decimal
-UNITS = ("orders", "requests", "documents", "visitors", "customers", "tokens")  # which unit a product is told by, in order
+UNITS = (
+    "orders",
+    "requests",
+    "documents",
+    "visitors",
+    "customers",
+    "tokens",
+)  # which unit a product is told by, in order
 
 
 def score(energy: Decimal, intensity: Decimal, embodied: Decimal, units: Decimal) -> Decimal:
@@ -46,7 +53,9 @@ def score(energy: Decimal, intensity: Decimal, embodied: Decimal, units: Decimal
     return CONTEXT.divide(CONTEXT.multiply(energy, intensity) + embodied, units)
 
 
-def embodied_share(total: Decimal, reserved: Decimal, life: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+def embodied_share(
+    total: Decimal, reserved: Decimal, life: Decimal, part: Decimal, whole: Decimal
+) -> Decimal:
     """M = TE × (TiR / EL) × (RR / ToR) [unit of `total`].
 
     Parameters
@@ -63,7 +72,9 @@ def embodied_share(total: Decimal, reserved: Decimal, life: Decimal, part: Decim
     >>> round(embodied_share(D(1000), D(1), D(4 * 365 * 24), D(1), D(1)) * 1000, 1)  # kg to g, the standard's example
     Decimal('28.5')
     """
-    return CONTEXT.divide(CONTEXT.multiply(CONTEXT.multiply(total, reserved), part), CONTEXT.multiply(life, whole))
+    return CONTEXT.divide(
+        CONTEXT.multiply(CONTEXT.multiply(total, reserved), part), CONTEXT.multiply(life, whole)
+    )
 
 
 def belongs(line: Mapping[str, Any], product: str) -> bool:
@@ -111,7 +122,9 @@ def by_product(lines: Any, drivers: Any) -> pd.DataFrame:
     names = sorted(set(mine["product"]), key=lambda p: (-len(p), p))
     parts: dict[str, list[dict[str, Any]]] = {p: [] for p in names}
     for line in lines.to_dict("records"):
-        owner = next((p for p in names if _named(line, p)), None) or next((p for p in names if belongs(line, p)), None)
+        owner = next((p for p in names if _named(line, p)), None) or next(
+            (p for p in names if belongs(line, p)), None
+        )
         if owner:
             parts[owner].append(line)
     rows = []
@@ -124,7 +137,9 @@ def by_product(lines: Any, drivers: Any) -> pd.DataFrame:
         known = [r for r in parts[product] if r["grade"]]
         unknown = [r for r in parts[product] if r["kind"] == "gap" and r["cost"]]
         sums = {n: sum((r[n] for r in known), D(0)) for n in ("kwh", "operational", "embodied")}
-        carbon = (sums["operational"] + sums["embodied"]) * 1000  # E × I is what the lines' operational part is
+        carbon = (
+            sums["operational"] + sums["embodied"]
+        ) * 1000  # E × I is what the lines' operational part is
         rows.append(
             {"product": product, "per": per, "units": units, **sums, "sci": CONTEXT.divide(carbon, units) if units else NAN,
              "unknown": sum((r["cost"] for r in unknown), D(0)), "currency": unknown[0]["currency"] if unknown else ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,9 @@ from helpers.views.sentences import number
 D = Decimal
 
 
-def services(frame: Any, *, by: str = "service", month: str = "", top: int = 7, title: str | None = None) -> Chart:
+def services(
+    frame: Any, *, by: str = "service", month: str = "", top: int = 7, title: str | None = None
+) -> Chart:
     """Emissions by name, a bar for the figure and a thin line from its lowest to its highest plausible value.
 
     Parameters
@@ -28,7 +31,11 @@ def services(frame: Any, *, by: str = "service", month: str = "", top: int = 7, 
     top : int
         Names before the others.
     """
-    rows = [(plain(n or "no name"), lo, kg, hi) for n, lo, kg, hi in zip(frame.iloc[:, 0], frame["low"], frame["kg"], frame["high"], strict=True) if kg]
+    rows = [
+        (plain(n or "no name"), lo, kg, hi)
+        for n, lo, kg, hi in zip(frame.iloc[:, 0], frame["low"], frame["kg"], frame["high"], strict=True)
+        if kg
+    ]
     rows.sort(key=lambda r: (-r[2], r[0]))
     kept, rest = (rows[:top], rows[top:]) if len(rows) > top + 1 else (rows, [])
     if rest:
@@ -37,13 +44,22 @@ def services(frame: Any, *, by: str = "service", month: str = "", top: int = 7, 
     footed = foot([r[2] / scale for r in kept], at) if kept else []
     labels = [number(f, at) for f in footed]
     when = f", {Month.parse(month).title}" if month else ""
-    table = tuple((n, label, number(lo / scale, at), number(hi / scale, at)) for (n, lo, _, hi), label in zip(kept, labels, strict=True))
+    table = tuple(
+        (n, label, number(lo / scale, at), number(hi / scale, at))
+        for (n, lo, _, hi), label in zip(kept, labels, strict=True)
+    )
     told = "; ".join(f"{n} {v} (from {lo} to {hi})" for n, v, lo, hi in table)
     return Chart(
         title or said.services_title(frame),
         f"Estimated emissions by {by}, {unit}{when}; the thin line is the range",
         f"Emissions by {by} in {unit}: {told}." if told else "Nothing has a figure.",
-        lambda width: _bars(width, [(n, float(lo), float(kg), float(hi), label) for (n, lo, kg, hi), label in zip(kept, labels, strict=True)]),
+        lambda width: _bars(
+            width,
+            [
+                (n, float(lo), float(kg), float(hi), label)
+                for (n, lo, kg, hi), label in zip(kept, labels, strict=True)
+            ],
+        ),
         (by.capitalize(), f"Emissions, {unit}", "Lowest", "Highest"),
         table,
     )
@@ -90,7 +106,12 @@ def frontier(found: Any, *, currency: str, price: Decimal | None = None, title: 
         and not any(m >= r["money"] and c >= r["carbon"] and (m > r["money"] or c > r["carbon"]) for m, c in known)
     }  # fmt: skip
     table = tuple(
-        (plain(r["name"]), plain(r["measure"]), "not known" if r["money"] is None else number(r["money"], 0), number(r["carbon"], 1))
+        (
+            plain(r["name"]),
+            plain(r["measure"]),
+            "not known" if r["money"] is None else number(r["money"], 0),
+            number(r["carbon"], 1),
+        )
         for r in rows
     )
     at = f"; a tonne is priced at {number(price, 0)} {currency}" if price is not None else ""
@@ -134,7 +155,13 @@ def _scatter(width, rows, best, currency) -> theme.Canvas:
     while mark <= high:
         if mark >= low:
             label = number(D(mark), 0)
-            canvas.text(min(max(x(mark), theme.width_of(label) / 2), width - theme.width_of(label) / 2), height - 12, label, align="center", color="quiet")
+            canvas.text(
+                min(max(x(mark), theme.width_of(label) / 2), width - theme.width_of(label) / 2),
+                height - 12,
+                label,
+                align="center",
+                color="quiet",
+            )
         mark += step
     boxes: list[tuple[float, float, float, float]] = []
     order = sorted(range(len(rows)), key=lambda i: (i not in best, rows[i]["money"] is not None, -carbon[i]))
@@ -155,7 +182,14 @@ def _scatter(width, rows, best, currency) -> theme.Canvas:
             box = (a, y(carbon[i]) - 8, a + wide, y(carbon[i]) + 8)
             others = [b for n, b in enumerate(boxes) if n >= marks or n != order.index(i)]
             if box[0] >= left and box[2] <= width and not any(_meet(box, b) for b in others):
-                canvas.text(x(money[i]) + dx, y(carbon[i]), name, align=align, size=12, color="ink" if i in best else "quiet")
+                canvas.text(
+                    x(money[i]) + dx,
+                    y(carbon[i]),
+                    name,
+                    align=align,
+                    size=12,
+                    color="ink" if i in best else "quiet",
+                )
                 boxes.append(box)
                 break
     return canvas
@@ -186,11 +220,18 @@ def path(frame: Any, *, open: bool = False, title: str | None = None) -> Chart:
     rows = frame.to_dict("records")[: -1 if open else None]
     scale, unit, at = _scale([r["kg"] for r in rows])
     table = tuple(
-        (Month.parse(r["month"]).title, number(r["kg"] / scale, at), "none" if r["budget"].is_nan() else number(r["budget"] / scale, at))
+        (
+            Month.parse(r["month"]).title,
+            number(r["kg"] / scale, at),
+            "none" if r["budget"].is_nan() else number(r["budget"] / scale, at),
+        )
         for r in rows
     )
     what = next((r["source"] for r in reversed(rows) if r["source"]), "no budget")
-    begun = next((r["month"] for a, r in zip(rows, rows[1:], strict=False) if r["measured"] and not a["measured"]), None)
+    begun = next(
+        (r["month"] for a, r in itertools.pairwise(rows) if r["measured"] and not a["measured"]),
+        None,
+    )
     breaks = f"; use is measured from {Month.parse(begun).title} on, assumed before" if begun else ""
     told = "; ".join(f"{m} {kg}, may {b}" for m, kg, b in table[-6:])
     return Chart(
@@ -230,7 +271,9 @@ def _path(width, rows, scale, at) -> theme.Canvas:
     if aimed:
         y = aimed[-1][1]
         y = y + (18 - abs(y - end_y)) * (1 if y >= end_y else -1) if abs(y - end_y) < 18 else y
-        canvas.text(end_x + 8, min(y, height - bottom - 8), f"may {number(D(aims[-1] or 0), at)}", color="quiet")
+        canvas.text(
+            end_x + 8, min(y, height - bottom - 8), f"may {number(D(aims[-1] or 0), at)}", color="quiet"
+        )
     wide = theme.width_of("Sep 25") + 8
     every = max(1, -int(-wide // step)) if step else 1
     for i, r in enumerate(rows):
@@ -252,7 +295,14 @@ def regions(frame: Any, *, currency: str, month: str = "", title: str | None = N
     rows = frame.to_dict("records")
     whole = sum((r["cost"] for r in rows), D(0))
     table = tuple(
-        (plain(r["region"]), plain(r["provider"]), number(r["grid"], 0 if r["grid"] >= 10 else 1), str(r["year"]), said.mass(r["kg"]), number(r["cost"], 0))
+        (
+            plain(r["region"]),
+            plain(r["provider"]),
+            number(r["grid"], 0 if r["grid"] >= 10 else 1),
+            str(r["year"]),
+            said.mass(r["kg"]),
+            number(r["cost"], 0),
+        )
         for r in rows
     )
     when = f", {Month.parse(month).title}" if month else ""
@@ -261,7 +311,10 @@ def regions(frame: Any, *, currency: str, month: str = "", title: str | None = N
         title or said.regions_title(frame),
         f"Grid intensity by region, gCO2e/kWh{when}; behind it the cost there, {currency}, and the emissions. Rust: above 400",
         f"Regions: {told}." if told else "No region is known.",
-        lambda width: _regions(width, [(t[0], float(r["grid"]), t[2], f"{t[5]} · {t[4]}") for t, r in zip(table, rows, strict=True)]),
+        lambda width: _regions(
+            width,
+            [(t[0], float(r["grid"]), t[2], f"{t[5]} · {t[4]}") for t, r in zip(table, rows, strict=True)],
+        ),
         ("Region", "Provider", "gCO2e/kWh", "Factor of", "Emissions", f"Cost, {currency}"),
         table if whole is not None else (),
     )

@@ -73,14 +73,25 @@ def lede(found: Any, gaps: Any, stale: Any, currency: str) -> str:
     parts = []
     kg = sum(found["carbon"], D(0)) if len(found) else D(0)
     if kg:
-        best = max(set(found["measure"]), key=lambda m: (sum(found[found["measure"] == m]["carbon"], D(0)), m))
-        money = sum((m for m, c in zip(found["money"], found["currency"], strict=True) if m is not None and c == currency), D(0))
+        best = max(
+            set(found["measure"]), key=lambda m: (sum(found[found["measure"] == m]["carbon"], D(0)), m)
+        )
+        money = sum(
+            (
+                m
+                for m, c in zip(found["money"], found["currency"], strict=True)
+                if m is not None and c == currency
+            ),
+            D(0),
+        )
         parts.append(
             f"{mass(kg)} of it could go, with about {number(money, 0)} {currency} a month; most by {MEASURES[best]}."
         )
     if len(gaps):
         vendors = sorted(set(gaps["provider"]))
-        parts.append(f"{listed_short(vendors)} {'gives' if len(vendors) == 1 else 'give'} no figure, and none is made up.")
+        parts.append(
+            f"{listed_short(vendors)} {'gives' if len(vendors) == 1 else 'give'} no figure, and none is made up."
+        )
     if len(stale):
         regions = sorted(set(stale["region"]))
         parts.append(f"The grid factors of {listed_short(regions)} are more than two years old.")
@@ -109,12 +120,18 @@ def services_title(frame: Any) -> str:
     if not rows or not whole:
         return "No service has a figure"
     name, kg = max(rows, key=lambda r: (r[1], r[0]))
-    return f"{name} emits {percent(ratio(kg, whole))} of the figure" if len(rows) > 1 else f"All of it is {name}"
+    return (
+        f"{name} emits {percent(ratio(kg, whole))} of the figure" if len(rows) > 1 else f"All of it is {name}"
+    )
 
 
 def frontier_title(found: Any, currency: str) -> str:
     """How many measures save money and carbon together, or what stands against it."""
-    known = [(m, c) for m, c, x in zip(found["money"], found["carbon"], found["currency"], strict=True) if m is not None and x == currency]
+    known = [
+        (m, c)
+        for m, c, x in zip(found["money"], found["carbon"], found["currency"], strict=True)
+        if m is not None and x == currency
+    ]
     both = sum(1 for m, c in known if m > 0 and c > 0)
     if not len(found):
         return "Nothing was found that would lower emissions"
