@@ -7,7 +7,7 @@ from decimal import Decimal as D
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.models.conftest import used
 
@@ -98,6 +98,7 @@ def test_arm_only_where_the_same_role_runs_on_it(factors):
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.one_of(st.none(), st.integers(-50, 50)), st.integers(0, 50)), max_size=12))
 def test_frontier_is_what_nothing_beats(pairs):
     frame = pd.DataFrame(
@@ -123,6 +124,41 @@ def test_waiting_for_cleaner_hours():
     assert abatement.time_move(hours, grid, 3) == {"now": D("10.0"), "best": D("2.0"), "later": 2}
     del grid[start]
     assert abatement.time_move(hours, grid, 3)["now"] is None
+
+
+def hourly(region="us-east-1", noon="0.1", unit="kgCO2e/kWh") -> pd.DataFrame:
+    rows = [
+        {
+            "region": region,
+            "start": datetime(2026, 9, 1 + n // 24, n % 24, tzinfo=UTC),
+            "intensity": D(noon if 10 <= n % 24 < 14 else "0.4"),
+            "unit": unit,
+        }
+        for n in range(48)
+    ]
+    return pd.DataFrame(rows, dtype=object)
+
+
+def test_movable_work_waits_for_the_days_cleanest_hours(factors):
+    day = abatement.clean_day(hourly())
+    lines = emissions.estimate(
+        used({"name": "batch-1"}, {"name": "web", "resource": "w"}),
+        factors,
+        {("2026-09", "r0"): emissions.Use(D("0.16"), D(720))},
+    )
+    (one,) = abatement.candidates(lines, None, factors, None, day).to_dict("records")
+    assert one["measure"] == "time" and one["money"] == 0 and "4 hours from 10:00 UTC" in one["why"]
+    mean = (D("0.4") * 20 + D("0.1") * 4) / 24
+    assert abs(one["carbon"] - lines["operational"].iloc[0] * (1 - D("0.1") / mean)) < D("1e-8")
+    assert abatement.clean_day(None) == {} and abatement.clean_day(hourly().head(20)) == {}
+
+
+def test_hours_of_the_grid_with_a_fault_are_refused():
+    twice = pd.concat([hourly(), hourly(noon="0.2")])
+    with pytest.raises(BadInput, match="two intensities"):
+        abatement.clean_day(twice)
+    with pytest.raises(BadInput, match="dirtiest"):
+        abatement.clean_day(hourly(noon="100"))
 
 
 def aws(**more) -> pd.DataFrame:

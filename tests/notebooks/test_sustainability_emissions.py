@@ -33,27 +33,12 @@ def truth(kind: str) -> dict[str, dict]:
 
 
 @pytest.fixture(scope="session")
-def used(larkspur, tmp_path_factory) -> Path:
+def used(larkspur) -> Path:
     """The sample company's store with its hourly use."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from helpers.data.usage import open_usage
 
-    from helpers.data.tables import write_table
-    from helpers.data.usage import COLUMNS, NAME, open_usage
-
-    folder = tmp_path_factory.mktemp("used") / "store"
-    shutil.copytree(larkspur, folder)
-    if open_usage(folder) is None:
-        files = sorted((larkspur.parent / "sample" / "usage").glob("*.parquet"))
-        table = pa.concat_tables([pq.read_table(f) for f in files]).select(list(COLUMNS))
-        write_table(
-            folder,
-            NAME,
-            table,
-            date(2026, 10, 5),
-            {"file": "usage", "sha256": "0" * 64, "rows": table.num_rows},
-        )
-    return folder
+    assert open_usage(larkspur) is not None
+    return larkspur
 
 
 @pytest.fixture(scope="session")

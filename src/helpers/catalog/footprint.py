@@ -46,6 +46,7 @@ class Footprint:
     exports: Any = field(repr=False, default=None)
     budget: Any = field(repr=False, default=None)
     ledger: Any = field(repr=False, default=None)
+    hours: Any = field(repr=False, default=None)
     complete: bool = True
 
     @cached_property
@@ -72,7 +73,8 @@ class Footprint:
     @cached_property
     def candidates(self) -> Any:
         """What would lower the month's emissions, with money, carbon and both by the carbon price."""
-        found = abatement.candidates(self.now, self.profile, self.factors, self.purposes)
+        days = abatement.clean_day(self.hours)
+        found = abatement.candidates(self.now, self.profile, self.factors, self.purposes, days)
         return abatement.priced(found, self.price)
 
     @property
@@ -240,7 +242,7 @@ def footprint(run: Any, carbon_price: str = "100", months: int = 25) -> Footprin
         month=run.month, currency=run.currency, factors=factors, lines=emissions.estimate(used, factors, use), activity=used,
         use=use, profile=profile, purposes=activity.purposes(measures.month(run.charges, run.month)), price=price,
         drivers=run.table("drivers"), exports=exports, budget=run.table("carbon_budget"), ledger=_ledger(run),
-        complete=not run.open,
+        hours=run.table("grid_hours"), complete=not run.open,
     )  # fmt: skip
 
 

@@ -7,12 +7,13 @@ company's own makes one number of both. Money is what the month's charges would 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from helpers.models.carbon_factors import Factors, short_provider
-from helpers.terms.errors import UsageError
+from helpers.models.carbon_units import intensity
+from helpers.terms.errors import BadInput, UsageError
 from helpers.terms.money import CONTEXT
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ MEASURES = {
     "rightsize": "take the next smaller size",
     "region": "move to a cleaner region",
     "arm": "move to ARM",
+    "time": "run in the day's cleanest hours",
 }
 ENOUGH = 672  # hours measured (four weeks) before use says anything
 IDLE_CPU, IDLE_MEMORY = D("0.05"), D("0.10")
@@ -43,7 +45,11 @@ WEEK = D(7) / D(30)  # both places run side by side for a week
 
 
 def candidates(
-    lines: Any, profile: Any, factors: Factors, purposes: Mapping[str, str] | None = None
+    lines: Any,
+    profile: Any,
+    factors: Factors,
+    purposes: Mapping[str, str] | None = None,
+    days: Mapping[str, Sequence[Decimal]] | None = None,
 ) -> pd.DataFrame:
     """Measures that would lower a month's emissions.
 
@@ -57,6 +63,8 @@ def candidates(
     factors : Factors
     purposes : mapping, optional
         Resource -> what its tag says it is for: it is left as it is.
+    days : mapping, optional
+        Region -> carbon intensity by hour of the day, 24 values [kgCO2e/kWh] (`clean_day`).
 
     Returns
     -------
@@ -80,6 +88,7 @@ def candidates(
             or _region(row, ran, factors)
             or _schedule(row, use)
             or _rightsize(row, use)
+            or _time(row, days or {})
             or _to_arm(row, arm)
         )
         if one:
@@ -180,6 +189,70 @@ def time_move(hours: Mapping[Any, Decimal], intensity: Mapping[Any, Decimal], wi
     options = [(kg, s) for s in range(window + 1) if (kg := run(s)) is not None]
     best = min(options, default=(None, None))
     return {"now": now, "best": best[0], "later": best[1]}
+
+
+def clean_day(hours: Any) -> dict[str, list[Decimal]]:
+    """Carbon intensity by hour of the day (UTC) of each region, from a table of hours.
+
+    Parameters
+    ----------
+    hours : DataFrame or None
+        The companion ``grid_hours``: region, start, intensity [unit], unit. An hour given twice must agree.
+
+    Returns
+    -------
+    dict
+        Region -> 24 means [kgCO2e/kWh]; regions of which an hour of the day is missing are left out.
+
+    Raises
+    ------
+    BadInput
+        For a unit that is none, or one hour with two values.
+    """
+    if hours is None:
+        return {}
+    seen: dict[tuple[str, Any], Decimal] = {}
+    for r in hours.to_dict("records"):
+        value, key = (
+            intensity(r["intensity"], r["unit"], file="grid_hours.csv", row=r.get("row")),
+            (r["region"], r["start"]),
+        )
+        if seen.setdefault(key, value) != value:
+            raise BadInput(
+                f"{r['region']} {r['start']} with two intensities",
+                "one value an hour",
+                "take one of them out",
+                file="grid_hours.csv",
+                row=r.get("row"),
+                column="intensity",
+            )
+    by_hour: dict[str, dict[int, list[Decimal]]] = {}
+    for (region, start), value in seen.items():
+        hour = start.hour if hasattr(start, "hour") else int(str(start)[11:13])
+        by_hour.setdefault(region, {}).setdefault(hour, []).append(value)
+    return {
+        region: [CONTEXT.divide(sum(v[h], D(0)), len(v[h])) for h in range(24)]
+        for region, v in by_hour.items()
+        if len(v) == 24
+    }
+
+
+def _time(row, days: Mapping[str, Sequence[Decimal]]):
+    """For movable work that does not fill the day: its hours put where the region's grid is cleanest."""
+    day, load = days.get(row["region"]), row["load"]
+    words = re.sub(r"[-_./]", " ", row["name"] or "")
+    if day is None or load is None or not MOVES.search(words):
+        return None
+    needed = min(24, int(load * 24) + 1)
+    mean = CONTEXT.divide(sum(day, D(0)), 24)
+    best = min(
+        (CONTEXT.divide(sum((day[(s + i) % 24] for i in range(needed)), D(0)), needed), s) for s in range(24)
+    )
+    if not mean or best[0] >= mean:
+        return None
+    carbon = _round(CONTEXT.multiply(row["operational"], 1 - CONTEXT.divide(best[0], mean)))
+    why = f"busy {_percent(load)} of the time: {needed} hours from {best[1]}:00 UTC are the cleanest"
+    return _said("time", D(0), carbon, why, cost=D(0), ask="whether it may wait")
 
 
 def _named(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ MEASURES = {
     "rightsize": "smaller machines",
     "region": "moves to cleaner regions",
     "arm": "moves to ARM",
+    "time": "waiting for clean hours",
 }
 
 

@@ -22,6 +22,7 @@ DOES = {
     "rightsize": "Next smaller size",
     "region": "Move region",
     "arm": "Move to ARM",
+    "time": "Run in clean hours",
 }
 
 
