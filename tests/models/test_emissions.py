@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal as D
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def test_a_machine_by_hand(factors):
         ({"details": None, "unit": "GB", "category": "Networking"}, "network", "B"),
         ({"provider": "Oracle", "details": None, "unit": "OCPU Hours", "region": "eu-frankfurt-1"}, "cores", "C"),
         ({"provider": "Oracle", "details": None, "unit": "GB Hours", "region": "eu-frankfurt-1"}, "memory", "B"),
-        ({"provider": "Microsoft", "details": '{"InstanceType":"Standard_D2_v2"}', "region": "westeurope"}, "compute", "B"),
+        ({"provider": "Microsoft", "details": '{"InstanceType":"Standard_D2_v2"}', "region": "West Europe"}, "compute", "B"),
         ({"provider": "Google", "details": '{"InstanceType":"n2-standard-8"}', "region": "europe-west1"}, "compute", "B"),
         ({"provider": "Lumenlog", "details": None, "unit": "Host-Months"}, "gap", ""),
         ({"details": None, "unit": "Months", "subcategory": "Support"}, "none", ""),
@@ -240,3 +241,10 @@ def test_carbon_of_resources():
     )
     found = emissions.carbon_of(["r0", "nobody"], lines)
     assert found == {"r0": emissions.total(lines), "nobody": None}
+    table = pd.DataFrame(
+        {"resource_id": ["r0", "nobody"], "off": [D("0.25"), D("0.5")], "money": [D(10), D(20)]}, dtype=object
+    )
+    assert emissions.with_carbon(table, lines, carbon=False) is table
+    both = emissions.with_carbon(table, lines, saves="off").to_dict("records")
+    assert both[0]["carbon_saved"] == (emissions.total(lines) / 4).quantize(emissions.PLACES)
+    assert both[1]["carbon"] is None and both[1]["carbon_saved"] is None and both[1]["money"] == 20

@@ -241,9 +241,20 @@ def footprint(run: Any, carbon_price: str = "100", months: int = 25) -> Footprin
     return Footprint(
         month=run.month, currency=run.currency, factors=factors, lines=emissions.estimate(used, factors, use), activity=used,
         use=use, profile=profile, purposes=activity.purposes(measures.month(run.charges, run.month)), price=price,
-        drivers=run.table("drivers"), exports=exports, budget=run.table("carbon_budget"), ledger=_ledger(run),
+        drivers=run.table("drivers"), exports=exports, budget=_budget(run), ledger=_ledger(run),
         hours=run.table("grid_hours"), complete=not run.open,
     )  # fmt: skip
+
+
+def _budget(run: Any) -> Any:
+    """The carbon budget of what the run shows: the company's, or the department's; none for a provider or currency alone."""
+    held = run.table("carbon_budget")
+    department = run.chosen.get("department")
+    if held is None or run.chosen.get("provider") or run._asked.get("currency"):
+        return None
+    if department:
+        held = held[held["department"] == department].assign(department=None)
+    return held if len(held) else None
 
 
 def _ledger(run: Any) -> Any:

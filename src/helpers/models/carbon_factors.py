@@ -65,6 +65,18 @@ def short_provider(name: str | None) -> str:
     return found or ("Oracle" if lower.startswith("oracle") else text)
 
 
+def place(provider: str, region: str | None) -> str:
+    """A region as the tables write it: exporters give Azure's as ``West Europe`` or ``westeurope``.
+
+    Examples
+    --------
+    >>> place("Microsoft", "West Europe"), place("AWS", "us-east-1"), place("AWS", None)
+    ('westeurope', 'us-east-1', '')
+    """
+    text = (region or "").strip()
+    return text.lower().replace(" ", "") if provider == "Microsoft" else text
+
+
 class Factors:
     """All factors of a run, looked up by provider, region and year.
 
@@ -94,7 +106,8 @@ class Factors:
     def _take(self, into: dict, row: Mapping[str, str], line: int, mark: str) -> None:
         f = _factor(row, line, mark)
         # users write a provider as their export does, the kit's rows have it short
-        into.setdefault((row["kind"], short_provider(row["provider"]), row["region"].strip()), []).append(f)
+        provider = short_provider(row["provider"])
+        into.setdefault((row["kind"], provider, place(provider, row["region"])), []).append(f)
 
     @cached_property
     def by_zone(self) -> dict[str, list[tuple[str, str]]]:
@@ -243,7 +256,8 @@ def _factor(row: Mapping[str, str], line: int, mark: str) -> Factor:
             )
     year = int(Decimal(row["year"]))
     basis = f":{row['basis']}" if row.get("basis") == "market" and kind == "grid" else ""
-    provider, region = short_provider(row["provider"]), row["region"].strip()
+    provider = short_provider(row["provider"])
+    region = place(provider, row["region"])
     return Factor(
         f"{mark}{kind}{basis}/{provider or 'all'}/{region or 'all'}/{year}",
         value,

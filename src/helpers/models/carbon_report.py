@@ -208,7 +208,7 @@ def audit(
         _check("second source", "GHG Protocol: transparency", exports is not None and len(exports) > 0,
                "a provider’s own export stands beside the estimate" if exports is not None and len(exports) else "no provider’s export is loaded",
                "" if exports is not None and len(exports) else "ask each provider for its carbon export", "Sustainability", []),
-        _check("target", "ESRS E1-4: targets", budget is not None, "a carbon budget is kept" if budget is not None else "no carbon budget is loaded",
+        _check("target", "ESRS E1-4: targets", budget is not None, "a carbon budget is kept" if budget is not None else "no carbon budget for what is shown is loaded",
                "" if budget is not None else "agree on a budget by month", "Leadership", []),
         _check("energy proportionality", "GSF: energy efficiency", len(untouched) == 0,
                f"{len(idle)} machines do nothing", f"{_few(untouched['name'])} without an action" if len(untouched) else "", "Engineering", untouched["resource"]),

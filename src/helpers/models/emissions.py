@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from helpers.models import lifecycle
-from helpers.models.carbon_factors import Factor, Factors, short_provider
+from helpers.models.carbon_factors import Factor, Factors, place, short_provider
 from helpers.models.machines import Machine, Machines, type_of
 from helpers.terms.errors import UsageError
 from helpers.terms.money import CONTEXT
@@ -260,6 +260,47 @@ def carbon_of(resources: Iterable[str], lines: Any) -> dict[str, Decimal | None]
     return {r: sums.get(r) for r in resources}
 
 
+def with_carbon(
+    table: Any, lines: Any, *, carbon: bool = True, resource: str = "resource_id", saves: str = ""
+) -> pd.DataFrame:
+    """Any table of resources with its carbon beside its money, by one switch.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Recommendations, schedules or the like; one row a resource.
+    lines : DataFrame
+        Of `estimate`, one month.
+    carbon : bool
+        The switch: False gives the table as it is.
+    resource : str
+        Its column of resources.
+    saves : str
+        Its column of the share that would go [ratio], such as hours off; then a column says the carbon of that share.
+
+    Returns
+    -------
+    DataFrame
+        With ``carbon`` [kgCO2e a month], None where there is no figure, and ``carbon_saved`` [kgCO2e a month] for `saves`.
+
+    Examples
+    --------
+    >>> with_carbon(schedules, carbon.now, saves="off")  # doctest: +SKIP
+    """
+    if not carbon:
+        return table
+    known = carbon_of(table[resource], lines)
+    now = [known[r] for r in table[resource]]
+    found = table.assign(carbon=now)
+    if saves:
+        parts = [
+            None if kg is None or s is None else _fixed(CONTEXT.multiply(kg, D(s)))
+            for kg, s in zip(now, table[saves], strict=True)
+        ]
+        found = found.assign(carbon_saved=parts)
+    return found
+
+
 class _Lines:
     """The estimator of one run."""
 
@@ -397,8 +438,9 @@ class _Lines:
 
     def _grid(self, row, provider, year, energy, embodied, grade, ids) -> dict[str, Any]:
         """Energy to emissions: with the data centre's share (PUE) and the grid of the region and year."""
-        pue = self.factors.one("pue", provider, row["region"] or "", year)
-        grid, why = self._region(provider, row["region"] or "", year)
+        region = place(provider, row["region"])
+        pue = self.factors.one("pue", provider, region, year)
+        grid, why = self._region(provider, region, year)
         if grid is None or pue is None:
             reason = f"no {'grid' if grid is None else 'PUE'} factor for {provider}"
             return {"kind": "gap", "gap": reason, "grade": ""}
@@ -409,7 +451,7 @@ class _Lines:
             _fixed(k * g) for k, g in zip(kwh, (grid.low, grid.value, grid.high), strict=True)
         )
         making = tuple(_fixed(m) for m in embodied)
-        market = self.factors.market(provider, row["region"] or "", year)
+        market = self.factors.market(provider, region, year)
         bought = operational[1] if market is None else _fixed(kwh[1] * market.value)
         used = [*ids, pue.id, grid.id, *(market.id.split("+") if market else [])]
         middle = operational[1] + making[1]
