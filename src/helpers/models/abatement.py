@@ -78,6 +78,7 @@ def candidates(
     by_use = {} if profile is None else {r["resource"]: r for r in profile.to_dict("records")}
     ran = [r for r in lines.to_dict("records") if r["kind"] == "compute" and r["grade"]]
     arm = {_last(r["name"]): r for r in ran if _arm(r["machine"])}
+    offered = _offered(ran)
     found, taken = [], set()
     for row in ran:
         if row["resource"] in kept or row["resource"] in taken:
@@ -85,7 +86,7 @@ def candidates(
         use = by_use.get(row["resource"])
         one = (
             _idle(row, use)
-            or _region(row, ran, factors)
+            or _region(row, offered, factors)
             or _schedule(row, use)
             or _rightsize(row, use)
             or _time(row, days or {})
@@ -306,18 +307,27 @@ def _rightsize(row, use):
     )
 
 
-def _region(row, ran, factors: Factors):
+def _offered(ran: Sequence[Mapping[str, Any]]) -> dict[tuple, list[Mapping[str, Any]]]:
+    """Where the same machine of a provider runs too, and so has a price: the cleanest of each region."""
+    best: dict[tuple, Mapping[str, Any]] = {}
+    for r in ran:
+        if r["grid"] is not None and r["quantity"] and r["cost"]:
+            provider = short_provider(r["host"] or r["provider"])
+            best.setdefault((provider, r["machine"], r["currency"], r["region"]), r)
+    found: dict[tuple, list[Mapping[str, Any]]] = {}
+    for key, r in best.items():
+        found.setdefault(key[:3], []).append(r)
+    return found
+
+
+def _region(row, offered: Mapping[tuple, list], factors: Factors):
     """For what names itself movable, in a grid that is dirty and many times the cleanest known one of its provider."""
     grid, words = row["grid"], re.sub(r"[-_./]", " ", row["name"] or "")
     if grid is None or grid < DIRTY or not MOVES.search(words):
         return None
     provider, year = short_provider(row["host"] or row["provider"]), int(row["period"][:4])
-    priced = [
-        r for r in ran
-        if r["machine"] == row["machine"] and r["grid"] is not None and r["grid"] * TIMES <= grid
-        and r["quantity"] and short_provider(r["host"] or r["provider"]) == provider
-        and r["currency"] == row["currency"]
-    ]  # fmt: skip
+    offers = offered.get((provider, row["machine"], row["currency"]), [])
+    priced = [r for r in offers if r["grid"] * TIMES <= grid]
     if priced:
         best = min(priced, key=lambda r: (r["grid"], str(r["region"])))
         to, target = best["region"], best["grid"]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from statistics import median
 from typing import Any
 
@@ -72,6 +73,7 @@ class Machine:
     server: Mapping[str, str]
 
 
+@lru_cache(maxsize=8192)
 def type_of(provider: str, details: str | None, *texts: str | None) -> str:
     """The machine's type as a charge names it, as the factor tables write it; empty where there is none.
 
