@@ -326,7 +326,7 @@ def _say_use(use: Any, kept: Any) -> dict[str, Any]:
     """Say what hourly use was read and kept; the same as plain data."""
     done = "would keep" if kept is None else "held already:" if kept.done == "nothing" else "kept"
     again = f", {kept.replaced:,} of them in place of earlier ones" if kept and kept.replaced else ""
-    click.echo(f"{done} usage: {use.rows:,} hours of {use.resources:,} resources ({', '.join(use.metrics)}), {_span(list(use.months))}{again}")  # fmt: skip
+    click.echo(f"{done} usage: {use.rows:,} hour{'s' * (use.rows != 1)} of {use.resources:,} resource{'s' * (use.resources != 1)} ({', '.join(use.metrics)}), {_span(list(use.months))}{again}")  # fmt: skip
     for note in use.notes:
         click.echo(f"  note: {note}")
     return {"done": kept.done if kept else "would commit", "rows": use.rows, "resources": use.resources, "metrics": use.metrics, "months": list(use.months), "replaced": kept.replaced if kept else 0, "notes": use.notes}  # fmt: skip

@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 from tests.data import owning
 
 from helpers.data import companions, dictionary
+from helpers.terms import focus
 from helpers.terms.errors import BadInput, Refused
 
 GOOD = {
@@ -261,6 +262,15 @@ def test_no_cell_starts_a_formula_and_rules_still_fit(tmp_path):
             assert not [c for line in csv.reader(f) for c in line if c.startswith(("=", "+", "-", "@"))]
     table = owning.charges(row, allocation=made["allocation.csv"].path)
     assert table.x_KitDepartment.to_pyarrow().to_pylist() == ['=HYPERLINK("http://x")']
+
+
+def test_every_number_has_a_unit():
+    for table in companions.TABLES.values():
+        assert not [f.name for f in table.fields if f.kind in ("decimal", "count") and "[" not in f.doc], (
+            table.name
+        )
+    units = {c.id: dictionary.UNITS.get(c.id, c.id in focus.COSTS) for c in focus.all_columns().values()}
+    assert not [c.id for c in focus.all_columns().values() if c.kind == "decimal" and not units[c.id]]
 
 
 def test_the_dictionary_is_made_from_the_schemas():

@@ -7,21 +7,30 @@ import csv
 import gzip
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from collections import defaultdict
+from datetime import date, datetime
 from decimal import Decimal
 
 import pyarrow.parquet as pq
 import pytest
 from tests.conftest import ROOT
 
+from helpers.catalog import results
 from helpers.catalog.responsibilities import responsibilities
 from helpers.data import conformance, open_charges, sample
 from helpers.data.sample import grown, truth
 from helpers.data.sample.charges import month_charges
+from helpers.data.sample.identity import identified
 from helpers.data.sample.ledger import Ledger
 from helpers.data.sample.world import FIRST, OPEN, World
+from helpers.runs.session import companions
 from helpers.terms.errors import Refused, UsageError
+from helpers.terms.money import CONTEXT
 from helpers.terms.period import Month
 
 # Of the last three months of the default seed: a change here is a change of everybody's company
@@ -43,16 +52,37 @@ def world():
 
 
 @pytest.fixture(scope="module")
-def ledger(world):
-    """Sums of every charge of the story, each counted once."""
-    found = Ledger(world)
+def told(world):
+    """Every charge of the story, each once: the ledger, and sums by export's currency and month as KPIs name them."""
+    found, sums = Ledger(world), defaultdict(lambda: defaultdict(Decimal))
     for export in world.exports.values():
         month = export.first
         while month <= OPEN:
             for charge in month_charges(world, export.export, month, 4 if month == OPEN else None):
                 found.add(export, month, charge)
+                _sum(sums[export.currency, str(month)], export.export, charge)
             month = month.plus(1)
-    return found
+    return found, sums
+
+
+def _sum(into, export, charge):
+    effective, status = charge["EffectiveCost"], charge.get("CommitmentDiscountStatus")
+    into["oracle" if export == "oci-larkspur" else "effective"] += effective
+    into["billed"] += charge["BilledCost"]
+    if status:
+        into[status] += effective
+    if charge["ChargeCategory"] == "Credit":
+        into["credits"] += charge["BilledCost"]
+    if charge["ChargeClass"] == "Correction" or (
+        charge["ChargeCategory"] == "Usage" and charge["BilledCost"] < 0
+    ):
+        into["refunds"] += charge["BilledCost"]
+
+
+@pytest.fixture(scope="module")
+def ledger(told):
+    """Sums of every charge of the story, each counted once."""
+    return told[0]
 
 
 def contents(folder) -> dict[str, str]:
@@ -372,6 +402,31 @@ def test_stopped_while_it_writes_leaves_nothing_that_looks_complete(tmp_path, mo
     assert not list(tmp_path.iterdir())
 
 
+def test_a_killed_generation_leaves_nothing_that_looks_complete(tmp_path):
+    words = [
+        sys.executable,
+        "-m",
+        "helpers",
+        "sample",
+        "--to",
+        str(tmp_path / "c"),
+        "--months",
+        "3",
+        "--truth",
+        str(tmp_path / "t"),
+    ]
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    with subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 30
+        while not any(tmp_path.glob(".c.part-*/c/2*/*")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+    assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".")] == []
+    sample.write(tmp_path / "c", months=2)  # what it left is in nobody's way
+    assert (tmp_path / "c" / "company" / "manifest.json").is_file()
+
+
 def test_a_persona_gets_its_tables_only(tmp_path):
     sample.write(tmp_path / "c", months=2, persona="security")
     names = {p.name for p in (tmp_path / "c").rglob("*.csv")}
@@ -420,3 +475,138 @@ def test_the_kit_finds_the_planted_shares_again(larkspur, ledger):
     assert {r["CommitmentDiscountName"]: r["cost"] for r in found.to_pylist()} == {
         n: v for n, v in hand.items() if v
     }
+
+
+@pytest.fixture(scope="module")
+def story(larkspur):
+    """What the practitioner's KPIs say of each of thirteen months: (id, variant, currency) -> month -> value."""
+    found = results.compute(
+        open_charges(larkspur),
+        "practitioner_kpis",
+        "2026-09",
+        as_of=date(2026, 11, 26),
+        history=13,
+        **companions(larkspur),
+    )
+    return {(r.id, r.variant, r.currency): dict(r.history) for r in found if not r.scope}
+
+
+MONTHS = [str(Month(2025, 9).plus(n)) for n in range(13)]
+
+
+@pytest.mark.parametrize("currency", ["USD", "EUR"])
+def test_kpis_tell_cost_waste_credits_and_refunds_of_each_month(told, story, currency):
+    _, sums = told
+    closed = [m for m in MONTHS if (currency, m) in sums]
+    assert len(closed) == {"USD": 13, "EUR": 11}[currency]
+    for month in closed:
+        s = sums[currency, month]
+        oracle = (
+            0 if month < "2026-01" else s["oracle"]
+        )  # in FOCUS 1.0 Oracle left its effective cost at zero
+        assert story["total-effective-cost", "", currency][month] == s["effective"] + oracle
+        assert story["total-billed-cost", "", currency][month] == s["billed"]
+        waste = story["percentage-of-commitment-based-discount-waste", "", currency][month]
+        assert waste == CONTEXT.divide(s["Unused"], s["Used"] + s["Unused"])
+        assert story["refunds-and-credits", "credits", currency][month] == s["credits"]
+        assert story["refunds-and-credits", "refunds", currency][month] == s["refunds"]
+
+
+def test_kpis_tell_the_planted_turns(story):
+    def told(kpi, currency="USD", variant=""):
+        return story[kpi, variant, currency]
+
+    unowned = told("percentage-of-costs-associated-with-unallocated-csp-cloud-resources", "EUR")
+    assert [unowned[m] for m in MONTHS[2:6]] == [
+        1,
+        1,
+        1,
+        1,
+    ]  # month 14: the merged company's tags mean nothing
+    assert all(
+        Decimal("0.2") < unowned[m] < Decimal("0.3") for m in MONTHS[6:]
+    )  # the mapping repairs most of it
+    assert told("total-effective-cost", "EUR")["2025-10"] is None  # it was another company then
+    covered = told("percent-of-compute-spend-covered-by-commitment-based-discounts", variant="contracted")
+    assert covered["2026-09"] < covered["2026-08"] * Decimal("0.7")  # the savings plan ended on the third
+    lasting = told("percentage-of-costs-associated-with-unallocated-csp-cloud-resources")
+    assert lasting["2026-08"] > lasting["2026-07"] * Decimal("1.2")  # the miner in the sandbox
+    billed, effective = told("total-billed-cost"), told("total-effective-cost")
+    assert billed["2026-02"] / effective["2026-02"] > billed["2026-01"] / effective["2026-01"] + Decimal(
+        "0.05"
+    )
+
+
+def test_what_has_no_tag_costs_what_the_truth_says(told, larkspur, planted, world):
+    ledger, _ = told
+    bare = {r.scope["ResourceId"] for r in planted if r.kind == "untagged-resources"}
+    names = {n for n, r in world.resources.items() if identified(world, r)["ResourceId"] in bare}
+    assert len(names) == len(bare)
+    charges = open_charges(larkspur)
+    month = charges.filter(charges.x_KitPeriod == "2026-09", charges.ResourceId.isin(sorted(bare)))
+    assert month.EffectiveCost.sum().to_pyarrow().as_py() == sum(
+        ledger.effective[n, Month(2026, 9)] for n in names
+    )
+    assert not month.x_KitTagged.fill_null(False).any().to_pyarrow().as_py()
+
+
+def test_charges_invoice_detail_and_invoices_agree_in_both_currencies(larkspur):
+    folder = larkspur.parent / "sample"
+    charges = open_charges(larkspur)
+    closed = charges.filter(charges.x_KitPeriod < "2026-10")
+    found = closed.aggregate(
+        by=["InvoiceIssuerName", "x_KitPeriod", "BillingCurrency"], billed=closed.BilledCost.sum()
+    )
+    ours = {tuple(r.values())[:3]: r["billed"] for r in found.to_pyarrow().to_pylist()}
+    detail: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for r in rows(folder / "focus" / "invoice_detail.csv"):
+        if r["BillingPeriodStart"] < "2026-10":
+            detail[r["InvoiceIssuerName"], r["BillingPeriodStart"][:7], r["BillingCurrency"]] += Decimal(
+                r["BilledCost"]
+            )
+    invoices: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for r in rows(folder / "company" / "invoices.csv"):
+        invoices[r["issuer"], r["period"], r["currency"]] += Decimal(r["total"])
+    assert {c for _, _, c in ours} == {"USD", "EUR"}
+    assert {k: ours[k] - v for k, v in detail.items()} == dict.fromkeys(detail, 0)
+    assert {k: ours[k] - v for k, v in invoices.items()} == dict.fromkeys(invoices, 0)
+    assert set(detail) == set(ours)
+
+
+def test_euros_and_dollars_agree_at_the_table_s_rates(larkspur):
+    rates = {
+        r["day"][:7]: Decimal(r["rate"])
+        for r in rows(larkspur.parent / "sample" / "company" / "exchange_rates.csv")
+        if (r["from_currency"], r["to_currency"]) == ("EUR", "USD")
+    }
+    charges = open_charges(larkspur)
+    euros = charges.filter(
+        charges.BillingCurrency == "EUR", charges.ListUnitPrice.notnull(), charges.ChargeCategory == "Usage"
+    )
+    found = euros.aggregate(
+        by=["x_KitPeriod"], euro=euros.EffectiveCost.sum(), dollar=euros.PricingCurrencyEffectiveCost.sum()
+    ).to_pyarrow()
+    assert found.num_rows == 12
+    for r in found.to_pylist():
+        rate = (1 / rates[r["x_KitPeriod"]]).quantize(Decimal("1E-6"))
+        assert r["dollar"] * rate - r["euro"] == 0
+
+
+def test_commitments_of_the_dataset_are_those_of_the_charges(larkspur):
+    listed = {
+        r["ContractCommitmentId"]: r
+        for r in rows(larkspur.parent / "sample" / "focus" / "contract_commitment.csv")
+    }
+    charges = open_charges(larkspur)
+    some = charges.filter(charges.CommitmentDiscountStatus.notnull())
+    found = some.aggregate(
+        by=["CommitmentDiscountId", "BillingCurrency"],
+        first=some.ChargePeriodStart.min(),
+        last=some.ChargePeriodEnd.max(),
+    ).to_pyarrow()
+    assert found.num_rows >= 8
+    for r in found.to_pylist():
+        told = listed[r["CommitmentDiscountId"]]
+        assert told["BillingCurrency"] == r["BillingCurrency"]
+        assert datetime.fromisoformat(told["ContractCommitmentPeriodStart"]) <= r["first"]
+        assert r["last"] <= datetime.fromisoformat(told["ContractCommitmentPeriodEnd"])

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from helpers.__main__ import main
 from helpers.data import measured, monitors, sources, store, usage
 from helpers.terms.errors import BadInput, Damaged, KitError, Refused, UsageError
 
@@ -544,6 +546,21 @@ def test_a_delivery_replaces_the_hours_it_holds_and_no_others(tmp_path):
         store.read_table(folder, "usage")
 
 
+def test_a_large_month_is_joined_in_parts(tmp_path, monkeypatch):
+    folder = tmp_path / "store"
+    first = csv(tmp_path, *(f"m{n},cpu,%,2026-10-05T10:00:00Z,1,," for n in range(40)), name="a.csv")
+    second = csv(tmp_path, *(f"m{n},cpu,%,2026-10-05T10:00:00Z,2,," for n in range(20, 60)), name="b.csv")
+    put(folder, first, tmp_path / "1", date(2026, 10, 6))
+    monkeypatch.setattr(usage, "PART", 25)
+    done = put(folder, second, tmp_path / "2")
+    assert (done.rows, done.replaced) == (40, 20)
+    assert len(list((folder / "companions" / "usage" / "data" / "2026-10").iterdir())) == 1 + 4
+    assert [(r, v) for r, _, v in kept(folder)] == sorted(
+        (f"m{n}", 1.0 if n < 20 else 2.0) for n in range(60)
+    )
+    assert store.verify(folder).files == 5
+
+
 def test_vacuum_history_and_damage(tmp_path):
     folder = tmp_path / "store"
     put(
@@ -660,3 +677,49 @@ def test_matched_names_can_be_put_in_place(tmp_path):
         "arn:aws:ec2:eu-west-1:1:instance/i-0abc",
         "x",
     ]
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_says_what_it_would_keep_and_what_it_kept(tmp_path):
+    path = csv(
+        tmp_path, "m,cpu,%,2026-10-05T10:00:00Z,1,,", "m,cpu,%,2026-11-05T10:00:00Z,NaN,2,", name="a.csv"
+    )
+    folder, answer = tmp_path / "store", tmp_path / "answer.json"
+    asked = ["ingest", str(path), "--to", str(folder)]
+    done = CliRunner().invoke(main, [*asked, "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert "would keep usage: 1 hour of 1 resource (cpu), 2026-10" in done.output
+    assert not folder.exists()
+    done = CliRunner().invoke(main, [*asked, "--json", str(answer)])
+    assert done.exit_code == 0, done.output
+    assert "1 values are empty or NaN: gaps stay gaps" in done.output
+    told = json.loads(answer.read_text("utf-8"))["usage"]
+    assert (told["done"], told["rows"], told["metrics"], told["months"]) == (
+        "committed",
+        1,
+        ["cpu"],
+        ["2026-10"],
+    )
+    assert "held already: usage" in CliRunner().invoke(main, asked).output
+
+
+def test_bad_use_stops_the_charges_that_came_with_it(tmp_path):
+    from tests.data import making
+
+    (tmp_path / "in").mkdir()
+    making.write(tmp_path / "in" / "focus.csv", [making.charge()])
+    csv(tmp_path / "in", "m,cpu,%,2026-10-05T10:00:00Z,-1,,")
+    done = CliRunner().invoke(main, ["ingest", str(tmp_path / "in"), "--to", str(tmp_path / "store")])
+    assert done.exit_code == 5
+    assert "use.csv, row 2, column average: '-1'" in done.output
+    assert not store.exists(tmp_path / "store")
+
+
+def test_companion_tables_alone_need_no_manifest(tmp_path):
+    path = tmp_path / "plan.csv"
+    path.write_text("month;department;amount;currency\n2026-10;Shop;5.00;USD\n", encoding="utf-8")
+    done = CliRunner().invoke(main, ["ingest", str(path), "--to", str(tmp_path / "store")])
+    assert done.exit_code == 0, done.output
+    assert "kept budgets: 1 rows" in done.output

@@ -19,6 +19,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from helpers.data import spreadsheets
 from helpers.terms.currencies import is_national
 from helpers.terms.errors import BadInput
 from helpers.terms.money import STORED_PLACES
@@ -128,6 +129,9 @@ def recognise(header: Iterable[str]) -> str | None:
     >>> recognise(["BilledCost"]) is None
     True
     """
+    header = list(header)
+    if spreadsheets.is_wide(header):
+        return "budgets"
     names = {h.strip() for h in header if h.strip() and not h.strip().startswith("#")}
     fits = []
     for table in TABLES.values():
@@ -144,7 +148,7 @@ def read(path: Path | str, name: str | None = None) -> pyarrow.Table:
     Parameters
     ----------
     path : Path
-        CSV, UTF-8, comma or semicolon.
+        CSV, UTF-8, comma or semicolon. Budgets may be wide: departments in rows, months in columns.
     name : str, optional
         One of `TABLES`; recognised from the header when None.
 
@@ -165,8 +169,10 @@ def read(path: Path | str, name: str | None = None) -> pyarrow.Table:
     12
     """
     path = Path(path)
-    header, rows = _lines(path)
+    header, rows, separator = _lines(path)
     name = name or recognise(header)
+    if name == "budgets" and spreadsheets.is_wide(header):
+        header, rows = spreadsheets.tall(path, header, rows, separator)
     if name is None:
         raise BadInput(
             f"columns {', '.join(header) or '(none)'}",
@@ -229,7 +235,7 @@ def init(charges: Any, folder: Path | str, sources: Iterable[tuple[str, str]] = 
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], str]:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -266,7 +272,7 @@ def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             file=str(path),
             row=reader.line_num,
         ) from problem
-    return header, rows
+    return header, rows, separator
 
 
 def _check_header(path: Path, table: Companion, header: list[str]) -> None:

@@ -369,7 +369,8 @@ def _bad(
     return BadInput(f"{found}{where}{more}", needed, remedy, file=name, row=row, column=column)
 
 
-def _explained(problem: Exception, landed: Sequence[opening.Landed]) -> KitError:
+def out_of_room(problem: Exception) -> KitError | None:
+    """The refusal of what neither memory nor disk had room for, or None where that was not the problem."""
     import duckdb
 
     if isinstance(problem, duckdb.OutOfMemoryException):
@@ -380,6 +381,12 @@ def _explained(problem: Exception, landed: Sequence[opening.Landed]) -> KitError
         )
     if isinstance(problem, duckdb.IOException) and "space" in str(problem).lower():
         return opening.full_disk()
+    return None
+
+
+def _explained(problem: Exception, landed: Sequence[opening.Landed]) -> KitError:
+    if refusal := out_of_room(problem):
+        return refusal
     told, names = str(problem), {str(x.path): x.given.name for x in landed}
     where = next((name for path, name in names.items() if path in told), landed[0].given.name)
     row = re.search(r"Line: (\d+)", told)

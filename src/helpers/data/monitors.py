@@ -28,7 +28,7 @@ METRICS = {
     "disk_read": "bytes",
     "disk_write": "bytes",
 }
-LARGEST = 256 * 1024 * 1024  # a JSON document is read whole; lines of a stream are not
+LARGEST = 128 * 1024 * 1024  # a JSON document is read whole; lines of a stream are not
 HOUR = timedelta(hours=1)
 INSTANT = timedelta(microseconds=1)  # a value at 11:00 is of the time before it
 
@@ -43,15 +43,6 @@ _SIGNS = (
     ("prometheus", '"resultType"'),
     ("azure", '"timeseries"'),
 )
-TITLES = {
-    "stream": "Amazon CloudWatch metric stream",
-    "cloudwatch-data": "Amazon CloudWatch get-metric-data",
-    "cloudwatch-statistics": "Amazon CloudWatch get-metric-statistics",
-    "cloudwatch-queries": "queries of Amazon CloudWatch get-metric-data",
-    "google": "Google Cloud Monitoring timeSeries.list",
-    "prometheus": "Prometheus query_range",
-    "azure": "Azure Monitor metrics list",
-}
 
 
 def kind(first: bytes) -> str | None:

@@ -207,6 +207,13 @@ def _members(given: Given) -> list[Given]:
             names = sorted(
                 i.filename for i in archive.infolist() if not i.is_dir() and not _hidden(i.filename)
             )
+    if "xl/workbook.xml" in names:
+        raise BadInput(
+            "an Excel workbook",
+            "CSV in UTF-8, or Parquet",
+            "save the sheet as 'CSV UTF-8' and give that file",
+            file=given.name,
+        )
     if not names:
         raise BadInput("an empty archive", "at least one file in it", "export it again", file=given.name)
     return [Given(f"{given.name}!{n}", given.url, given.root, n) for n in names]

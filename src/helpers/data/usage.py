@@ -12,12 +12,14 @@ from typing import Any
 
 import helpers
 from helpers.data import layout, locks, moving
-from helpers.data.engine import engine, listed, lock, text
+from helpers.data.engine import engine, listed, lock, text, unreadable
 from helpers.data.history import DeliveryRecord, SliceChange, replay
-from helpers.data.measured import COLUMNS, MEMORY, ORDER, Measured, schema
+from helpers.data.measured import COLUMNS, MEMORY, ORDER, Measured, out_of_room, schema
 from helpers.terms.errors import Damaged, Refused
 
 NAME = "usage"  # its companion table in the store
+PART = 5_000_000  # rows of a month that are joined at a time
+KEYS = "USING (resource_id, metric, start)"
 
 
 def open_usage(store: Path | str, as_of: date | None = None, *, memory: str = "1GB") -> Any:
@@ -124,11 +126,11 @@ def keep(
         moves, changes, removed, replaced = [], [], [], 0
         for month, file in measured.months.items():
             before = list(state.files.get(month, {}).values())
-            target = scratch / f"{month}.parquet"
-            rows, same = _merge([folder / f.path for f in before], file, target)
+            files, rows, same = _merge([folder / f.path for f in before], file, scratch)
             replaced += same
             removed += [f.path for f in before]
-            moves.append((target, f"data/{month}/{measured.id[:12]}-{len(records) + 1}.parquet", month))
+            name = f"data/{month}/{measured.id[:12]}-{len(records) + 1}"
+            moves += [(one, f"{name}-{n}.parquet", month) for n, one in enumerate(files)]
             action = "replaced" if before else "new"
             changes.append(
                 SliceChange(month, "", month, action, rows, {}, rows_before=sum(f.rows for f in before))
@@ -153,37 +155,40 @@ def keep(
     return Kept("committed", tuple(measured.months), measured.rows, replaced)
 
 
-def _merge(held: list[Path], new: Path, target: Path) -> tuple[int, int]:
-    """New hours and those held that they do not replace, as one file; its rows, and how many were replaced."""
+def _merge(held: list[Path], new: Path, scratch: Path) -> tuple[list[Path], int, int]:
+    """New hours and those held that they do not replace, as files; their rows, and how many were replaced.
+
+    A large month is joined in parts, by hash of the resource, so that a part fits into memory.
+    """
+    import duckdb
+
     if not held:
-        new.rename(target) if new.parent.stat().st_dev == target.parent.stat().st_dev else _copied(
-            new, target
-        )
-        return _rows(target), 0
+        return [new], _rows(new), 0
+    whole = _rows(new) + sum(_rows(f) for f in held)
+    parts, files, same = 1 + whole // PART, [], 0
     con = engine(MEMORY)
     try:
         con.execute("SET preserve_insertion_order = false")
-        mine, theirs = f"read_parquet({listed([new])})", f"read_parquet({listed(held)})"
-        columns, of_held = ", ".join(COLUMNS), ", ".join(f"held.{c}" for c in COLUMNS)
-        keys = "USING (resource_id, metric, start)"
-        con.execute(
-            f"COPY (SELECT * FROM (SELECT {columns} FROM {mine} UNION ALL SELECT {of_held} FROM {theirs} AS held "
-            f"ANTI JOIN {mine} AS new {keys}) {ORDER}) "
-            f"TO {text(target)} (FORMAT parquet, COMPRESSION zstd)"
-        )
-        found = con.execute(
-            f"SELECT count(*) FROM {theirs} AS held SEMI JOIN {mine} AS new {keys}"
-        ).fetchone()
+        for n in range(parts):
+            mine, theirs = (
+                f"(FROM read_parquet({listed(f)}) WHERE hash(resource_id) % {parts} = {n})"
+                for f in ([new], held)
+            )
+            files.append(scratch / f"{new.stem}-{n}.parquet")
+            columns, of_held = ", ".join(COLUMNS), ", ".join(f"held.{c}" for c in COLUMNS)
+            con.execute(
+                f"COPY (SELECT * FROM (SELECT {columns} FROM {mine} UNION ALL SELECT {of_held} FROM {theirs} AS held "
+                f"ANTI JOIN {mine} AS new {KEYS}) {ORDER}) TO {text(files[-1])} (FORMAT parquet, COMPRESSION zstd)"
+            )
+            found = con.execute(
+                f"SELECT count(*) FROM {theirs} AS held SEMI JOIN {mine} AS new {KEYS}"
+            ).fetchone()
+            same += int(found[0]) if found else 0
+    except duckdb.Error as problem:
+        raise out_of_room(problem) or unreadable(problem) from problem
     finally:
         con.close()
-    same = int(found[0]) if found else 0
-    return _rows(new) + sum(_rows(f) for f in held) - same, same
-
-
-def _copied(new: Path, target: Path) -> None:
-    import shutil
-
-    shutil.copyfile(new, target)
+    return files, whole - same, same
 
 
 def _rows(file: Path) -> int:
