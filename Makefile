@@ -29,6 +29,7 @@ $(STORE)/kit.json: $(SAMPLE)/.written
 	for delivery in $(SAMPLE)/2*; do $(BIN)/finops ingest $$delivery --to $(STORE) || exit $$?; done
 	$(BIN)/finops ingest $(SAMPLE)/company --to $(STORE)
 	$(BIN)/finops ingest $(SAMPLE)/usage --to $(STORE)
+	$(BIN)/finops ingest $(SAMPLE)/later/actions.csv --to $(STORE)
 
 report: $(STORE)/kit.json  ## sample company in, finished report out
 	$(BIN)/finops report practitioner_kpis --data $(STORE) -p month=$(MONTH) --to $(REPORT)

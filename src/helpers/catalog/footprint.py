@@ -183,7 +183,7 @@ class Footprint:
     @property
     def tables(self) -> dict[str, Any]:
         """What the KPIs need beside the charges, by the catalog's names."""
-        return {"emissions": self.lines, "findings": self.findings, "carbon_checks": self.checks}
+        return {"emissions": self.lines, "carbon_measures": self.findings, "carbon_checks": self.checks}
 
     @property
     def unit_costs(self) -> Any:

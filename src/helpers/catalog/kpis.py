@@ -49,7 +49,10 @@ COMPANIONS = {  # what a KPI may need beside the charges -> what it is, and how 
     "visits": "visits to cost reports",
     "workloads": "which charges belong to which workload",
     "data_centre": "data centre figures",
+    "carbon_measures": "what would lower emissions (the notebook sustainability_emissions finds it)",
     "carbon_checks": "what the notebook sustainability_emissions found of factors, path and reviews",
+    "actions": "actions and what they promised (actions.csv)",
+    "leavers": "owners who left (teams.csv with owner_to)",
 }
 COMPANION_COLUMNS = {
     "deliveries": ("id", "delivered"),
@@ -57,6 +60,11 @@ COMPANION_COLUMNS = {
     "invoices": ("issuer", "period", "currency", "total"),
     "emissions": ("period", "category", "kg", "grade", "cost", "currency"),
     "contracts": ("ContractCommitmentId", "ContractCommitmentQuantity", "ContractCommitmentUnit"),
+    "findings": ("resource_id", "kind", "saving", "currency"),
+    "utilisation": ("used", "capacity"),
+    "schedules": ("resource_id", "zone", "week", "mode", "valid_from", "valid_to"),
+    "actions": ("promised", "currency", "judgement"),
+    "leavers": ("cost",),
 }
 DIRECTIONS = ("up", "down", "neutral")
 
