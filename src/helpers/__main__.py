@@ -136,8 +136,13 @@ def _json_may_stand(target: str) -> None:
             raise UsageError(f"--json would write over {target}, which is no JSON", "a name that is free, or an earlier answer", "give the option a name of its own, or put it behind the files")  # fmt: skip
 
 
-def _emit(record: Any, target: str) -> None:
-    text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True, default=str)
+def _emit_in_order(record: Any, target: str) -> None:
+    """As `_emit`, the names in their own order."""
+    _emit(record, target, in_order=True)
+
+
+def _emit(record: Any, target: str, in_order: bool = False) -> None:
+    text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=not in_order, default=str)
     if target == "-":
         click.echo(text, file=Kit.screen)
         return
@@ -489,6 +494,51 @@ def kpis(data: str, as_of: Any, as_json: str, everything: bool) -> None:
     click.echo(", ".join(f"{n} {state}" for state, n in counted.items()))
     if as_json:
         _emit([f.as_record() for f in fit], as_json)
+
+
+@main.command("forecast")
+@click.option(
+    "--series",
+    "file",
+    required=True,
+    metavar="FILE",
+    help="CSV with the columns series, date, value; daily or monthly.",
+)
+@click.option(
+    "--horizon",
+    type=click.IntRange(1, 1000),
+    required=True,
+    metavar="N",
+    help="Steps after each series' last date: days or months.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    required=True,
+    metavar="FILE|-",
+    help="Where to write: series -> list of date, mean and bounds of 50, 80 and 95 %.",
+)
+@click.option(
+    "--notes",
+    metavar="FILE",
+    default=None,
+    help="Also why an interval is wide and which model was trusted, as JSON.",
+)
+def forecast_series(file: str, horizon: int, as_json: str, notes: str | None) -> None:
+    """Forecast series of numbers with intervals measured on their own past (docs/forecast.md)."""
+    from helpers.data import series as files
+    from helpers.models.outlook import outlook
+
+    found = outlook(files.read(file), horizon)
+    _emit_in_order(found.values, as_json)
+    for name, said in found.notes.items():
+        for sentence in said:
+            click.echo(f"note: {name}: {sentence}", err=True)
+    if notes:
+        _json_may_stand(notes)
+        _emit({"notes": found.notes, "trusted": found.trusted}, notes)
+    if as_json != "-":
+        click.echo(f"{len(found.values)} series, {horizon} steps ahead: {as_json}")
 
 
 @main.command(cls=WithNotebooks)

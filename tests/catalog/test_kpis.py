@@ -48,6 +48,7 @@ PRACTITIONER = {
     81,
 }
 SUSTAINABILITY = {8, 9, 10, 11, 12, 13, 29, 31, 53, 57, 61}
+FINANCE = {41, 43, 68, 69}
 ENGINEERING = {18, 55, 56, 67, 71}
 OURS = {
     "possible-saving",
@@ -71,6 +72,17 @@ OURS = {
     "carbon-over-path",
     "old-emission-factors",
     "unreviewed-dirty-workloads",
+    # finance_forecasting
+    "over-budget-departments",
+    "cost-without-budget",
+    "forecast-bias",
+    "cost-in-anothers-budget",
+    "cost-delivered-late",
+    "cost-restated",
+    "cost-to-accrue",
+    "growth-without-outcome",
+    "budget-expected-to-break",
+    "budget-approved-late",
 }
 COMPANIONS = {
     "deliveries": pd.DataFrame({"id": [], "delivered": []}),
@@ -82,6 +94,9 @@ COMPANIONS = {
     "emissions": pd.DataFrame({c: [] for c in ("period", "category", "kg", "grade", "cost", "currency")}),
     "carbon_measures": pd.DataFrame({"measure": [], "carbon": [], "money": []}),
     "carbon_checks": {},
+    "budgets": pd.DataFrame({"month": [], "amount": [], "currency": []}),
+    "forecast": pd.DataFrame({"issued": [], "month": [], "amount": [], "currency": []}),
+    "finance": pd.DataFrame({"kind": [], "amount": []}),
     "findings": pd.DataFrame({"resource_id": [], "kind": [], "saving": [], "currency": []}),
     "utilisation": pd.DataFrame({"used": [], "capacity": []}),
     "schedules": pd.DataFrame(columns=["resource_id", "zone", "week", "mode", "valid_from", "valid_to"]),
@@ -104,7 +119,7 @@ def test_all_88_of_the_library_are_there_once():
 
 
 def test_full_records_are_those_of_the_practitioner():
-    assert {r.number for r in FULL if r.number} == PRACTITIONER | SUSTAINABILITY | ENGINEERING
+    assert {r.number for r in FULL if r.number} == PRACTITIONER | SUSTAINABILITY | ENGINEERING | FINANCE
     assert {n for r in FULL for n in r.notebooks} == set(notebooks.ids())
 
 

@@ -1,0 +1,189 @@
+"""What the finance notebook shows of its review: waterfall, teams, surprises, outcomes, sheets."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from helpers.actions.finance_review import Review, review, scoped
+from helpers.measures import outcomes
+from helpers.terms.period import Month
+
+__all__ = [
+    "Review",
+    "fan_of",
+    "outcome_sentence",
+    "outcomes_of",
+    "review",
+    "scoped",
+    "sheets",
+    "surprises",
+    "surprises_title",
+    "teams",
+    "teams_title",
+    "waterfall",
+]
+
+
+def waterfall(review: Review) -> Any:
+    """The last stored forecast of the coming month to this one, by cause; a sentence where none is stored."""
+    from helpers.views import charts, findings, sentences
+
+    frame = review.waterfall
+    if frame is None:
+        return findings(
+            [],
+            title="No earlier forecast of the coming month is stored; this one will be, once its file is ingested",
+        )
+    month = Month.parse(frame.attrs["month"]).title
+    start, end = frame.attrs["previous_total"], frame.attrs["total"]
+    cause = next(
+        (c for c, a in zip(frame["cause"], frame["amount"], strict=True) if (a > 0) == (end > start)), ""
+    )
+    rise = "rose" if end > start else "fell"
+    moved = f"The forecast of {month} {rise} by {sentences.money(abs(end - start), review.currency)}; most of it: {cause}"
+    return charts.bridge(
+        frame,
+        currency=review.currency,
+        start_label="Last forecast",
+        end_label="This forecast",
+        title=moved if end != start else f"The forecast of {month} did not move",
+        subtitle=f"Forecast of {month}, effective cost, {review.currency}. A department: what its days have shown since",
+    )
+
+
+def fan_of(run: Any) -> Any:
+    """The fan of another month, provider or department: what the page's controls show."""
+    from helpers.views import charts_finance
+
+    found = review(run)
+    return charts_finance.fan(
+        found.past, found.forecast, found.plans, currency=run.currency, until=found.until
+    )
+
+
+def teams(review: Review) -> Any:
+    """Accuracy of stored forecasts by department, ratios in words."""
+    import pandas
+
+    from helpers.views.sentences import number, percent
+
+    rows = [
+        (r["department"], percent(r["bias"], signed=True), percent(r["variance"]), number(r["mase"], 2) if not r["mase"].is_nan() else "—", str(r["months"]), r["level"] + (", biased" if r["biased"] else ""))
+        for r in review.teams.to_dict("records")
+    ]  # fmt: skip
+    return pandas.DataFrame(
+        rows,
+        columns=["department", "mean error (+ too high)", "variance", "MASE", "months", "maturity"],
+        dtype=object,
+    )
+
+
+def teams_title(review: Review) -> str:
+    """Whose stored forecasts err to one side."""
+    from helpers.views.sentences import listed
+
+    biased = [n for n, b in zip(review.teams["department"], review.teams["biased"], strict=True) if b]
+    if not len(review.teams):
+        return "No stored forecast can be judged yet"
+    return (
+        f"Stored forecasts of {listed(biased)} err to one side, month after month"
+        if biased
+        else "No department’s stored forecasts err to one side"
+    )
+
+
+KINDS = {
+    "no-budget": "cost without a budget",
+    "hidden": "runs in a department under its budget, tagged as another's",
+    "late": "came after the month was closed, was not accrued",
+    "restated": "restated after the month was closed",
+    "accrual": "not delivered yet, to accrue",
+    "without-outcome": "grew in half a year, its product's driver did not",
+    "late-approval": "budget approved after its month had begun",
+}
+
+
+def surprises(review: Review) -> Any:
+    """What moves a closed budget or hides in it."""
+    import pandas
+
+    rows = [
+        (KINDS[r["kind"]], r["name"], r["amount"])
+        for r in review.found.to_dict("records")
+        if r["kind"] in KINDS
+    ]
+    return pandas.DataFrame(rows, columns=["what", "where", "amount"], dtype=object)
+
+
+def surprises_title(review: Review) -> str:
+    """How many there are."""
+    from helpers.views.sentences import capital, count
+
+    n = len(surprises(review))
+    return (
+        f"{capital(count(n))} thing{'s' * (n != 1)} to put right before budgets are compared"
+        if n
+        else "Nothing hides in these budgets"
+    )
+
+
+def outcomes_of(run: Any, review: Review) -> Any:
+    """Cost of each unit of the company's drivers: this month, the one before, and a year ago."""
+    import pandas
+
+    month = Month.parse(review.month)
+    if _part(run):
+        return pandas.DataFrame([], columns=["each"], dtype=object)
+    wanted = [str(month), str(month.plus(-1)), str(month.plus(-12))]
+    found = outcomes.per_unit(review.totals, run.table("drivers"), wanted)
+    by: dict[str, dict[str, Decimal]] = {}
+    for r in found.to_dict("records"):
+        by.setdefault(r["driver"], {})[r["month"]] = r["each"]
+    rows = []
+    for driver, each in by.items():
+        if wanted[0] not in each:
+            continue
+        size = (
+            1_000_000
+            if each[wanted[0]] < Decimal("0.00001")
+            else 1_000
+            if each[wanted[0]] < Decimal("0.1")
+            else 1
+        )
+        name = driver if size == 1 else f"{size:,} {driver}"
+        rows.append((name, *(None if each.get(m) is None else f"{each[m] * size:,.2f}" for m in wanted)))
+    columns = ["each", *(Month.parse(m).title for m in wanted)]
+    return pandas.DataFrame(rows, columns=columns, dtype=object)
+
+
+def _part(run: Any) -> bool:
+    return bool(run.chosen["provider"] or run.chosen["department"])
+
+
+def outcome_sentence(run: Any, review: Review) -> str:
+    """Cloud cost as a share of revenue, for leadership."""
+    from helpers.views import sentences_finance
+
+    if _part(run):
+        return "Outcomes belong to the whole company: leave provider and department empty"
+    earned, gaps = outcomes.revenue(
+        run.table("drivers"), run.table("exchange_rates"), Month.parse(review.month), review.currency
+    )
+    spent = review.totals.get(review.month, Decimal(0))
+    return sentences_finance.outcome(earned, gaps, spent, review.currency, review.month)
+
+
+def sheets(review: Review) -> dict[str, Any]:
+    """Tables of the report's workbook."""
+    return {
+        "Forecast": review.forecast,
+        "Budgets": review.status,
+        "Coming budgets": review.next,
+        "Past forecasts": review.judged,
+        "Forecasts by team": review.teams,
+        "Late and restated": review.late,
+        "To accrue": review.accruals,
+        "In another's budget": review.hidden,
+        "Scenarios": review.scenarios,
+    }
