@@ -35,7 +35,7 @@ COMPANIONS = {  # what a KPI may need beside the charges -> what it is, and how 
     "budgets": "a budget by month (budgets.csv)",
     "forecast": "stored forecasts",
     "drivers": "business figures such as orders, users or revenue",
-    "emissions": "emissions by service and region",
+    "emissions": "estimated emissions (the notebook sustainability_emissions makes them)",
     "finance": "what the finance review found (the notebook makes it)",
     "findings": "optimisation findings with their saving",
     "functions": "which business function each product serves",
@@ -56,6 +56,8 @@ COMPANIONS = {  # what a KPI may need beside the charges -> what it is, and how 
     "bets": "what could be built next (bets.csv)",
     "designs": "what planned features would use (designs.csv)",
     "calendar": "holidays, launches and planned changes (calendar.csv)",
+    "carbon_measures": "what would lower emissions (the notebook sustainability_emissions finds it)",
+    "carbon_checks": "what the notebook sustainability_emissions found of factors, path and reviews",
     "actions": "actions and what they promised (actions.csv)",
     "leavers": "owners who left (teams.csv with owner_to)",
 }
@@ -63,6 +65,7 @@ COMPANION_COLUMNS = {
     "deliveries": ("id", "delivered"),
     "sources": ("source", "loaded"),
     "invoices": ("issuer", "period", "currency", "total"),
+    "emissions": ("period", "category", "kg", "grade", "cost", "currency"),
     "budgets": ("month", "amount", "currency"),
     "forecast": ("issued", "month", "amount", "currency"),
     "finance": ("kind", "amount"),
@@ -124,6 +127,8 @@ class Variant:
         Places shown to people.
     once : bool
         Taken for the month at hand only: what it needs beside the charges says nothing about earlier months.
+    money : bool
+        False for what is the same in every currency, such as emissions: it stands once.
     """
 
     name: str
@@ -140,6 +145,7 @@ class Variant:
     empty: str
     digits: int
     once: bool
+    money: bool = True
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -300,4 +306,5 @@ def _variant(raw: dict[str, Any], own: dict[str, Any]) -> Variant:
         own.get("empty", raw.get("empty", "")),
         own.get("digits", raw["digits"]),
         own.get("once", raw.get("once", False)),
+        own.get("money", raw.get("money", True)),
     )

@@ -338,7 +338,7 @@ class _Run:
             before = None  # part of a month beside a whole one is no change
         months = [str(self.which.plus(n + 1 - self.history)) for n in range(self.history)]
         past = tuple((m, known(values[m][0]) if m in values else None) for m in months)
-        without_money = plan.measure is not None and plan.measure.table is None
+        without_money = not v.money or (plan.measure is not None and plan.measure.table is None)
         return self.finish(
             r, v, scope, known(value), reason, None if without_money else currency, before, past, sums
         )

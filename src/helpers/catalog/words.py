@@ -38,7 +38,8 @@ def quantity(value: Decimal, unit: str, currency: str | None, digits: int, shown
     if unit.startswith("currency/"):
         return f"{money(value, currency, digits)} per {unit.removeprefix('currency/')}"
     text = _fixed(value, digits)
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {unit}"
+    said = unit.replace("currency", currency or "currency").replace("/", " per ")
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {said}".strip()
 
 
 def _fixed(value: Decimal, digits: int) -> str:
