@@ -336,10 +336,15 @@ def _percent(value: Decimal) -> str:
 def _mistakes(solution: Any, *ways: tuple[Any, str]) -> tuple[Mistake, ...]:
     """The wrong ways that give another answer than the right one, each answer once."""
     found: dict[Any, Mistake] = {}
-    answer: Any
     for answer, why in ways:
-        unknown = answer is None or solution is None or (isinstance(answer, Decimal) and answer.is_nan())
-        if unknown or answer == "" or _same(answer, solution) or answer in found:
+        if answer is None or solution is None:
+            continue
+        if (
+            (isinstance(answer, Decimal) and answer.is_nan())
+            or answer == ""
+            or _same(answer, solution)
+            or answer in found
+        ):
             continue
         found[answer] = Mistake(answer, why)
     return tuple(found.values())
