@@ -148,7 +148,7 @@ def review(run: Any) -> Review:
     under = {
         d for d, v in zip(status["department"], status["variance"], strict=True) if v is not None and v < 0
     }
-    hidden = hidden[hidden["home"].isin(under)].reset_index(drop=True)
+    hidden = hidden[hidden["home"].isin(list(under))].reset_index(drop=True)
     late = _late(run, month)
     idle = outcomes.without_outcome(run.charges, run.table("drivers"), run.month, currency=currency)
     teams = budgets.by_team(judged)
