@@ -67,12 +67,13 @@ def kpi(found: dict, id: str, variant: str | None = None, currency: str = "USD")
         {"month": "2025-09"},  # before any hour was measured
         {"month": "2026-09", "department": "Checkout", "keep": "checkout-vms-784d", "answer": "12.5"},
         {"month": "2026-09", "currency": "EUR"},
-        {"month": "2026-08", "as_of": "2026-09-10"},
+        {"month": "2026-08", "as_of": "2026-09-10", "carbon": "yes"},
     ],
     ids=str,
 )  # fmt: skip
 def test_each_month_and_scope_makes_a_report(larkspur, tmp_path, asked):
     found, words = report(larkspur, tmp_path / "report", **asked)
+    assert ("kgCO2e" in words) is ("carbon" in asked)
     assert found["month"] == asked.get("month", "2026-09")
     assert found["headline"] in " ".join(words.split())
     if asked.get("month") == "2025-09":
