@@ -29,6 +29,7 @@ def advice(name="checkout-vm-with-a-long-name-b7c8", kind="oversized machine", s
     usual = {
         "resource_id": name, "name": name, "kind": kind, "now": "m6i.4xlarge", "candidate": "m6i.2xlarge", "saving": D(saving), "cost": D(saving) * 2,
         "p95": 37.0, "p999": 43.0, "peak": 99.0, "risk": 0.0, "confidence": "high", "why": "It would do.", "limits": "", "blocked": D(0),
+        "carbon": None,
     }  # fmt: skip
     return N(**usual | more)
 
@@ -123,6 +124,17 @@ def test_tables_escape_names_and_foot():
         tables.promises(pd.DataFrame(columns=["status"])),
     ):
         assert one.html and not re.search(r"\b(nan|None)\b", one.text)
+
+
+def test_carbon_stands_beside_the_money_where_it_is_known():
+    assert "kgCO2e" not in tables.advice(REVIEW, currency="USD").text
+    some = [N(**vars(a) | {"carbon": kg}) for a, kg in zip(SOME, (D("12.4"), None, D("7.2")), strict=True)]
+    found = N(**vars(FOUND) | {"advice": some})
+    lines = tables.advice(N(**vars(REVIEW) | {"found": found}), currency="USD").text.splitlines()
+    told = {line.split()[0]: line.split()[-1] for line in lines if line.split()}
+    assert (told["checkout-vm-with-a-long-name-b7c8"], told["x<script>"], told["idle"], told["Total"]) == (
+        "13", "–", "7", "20",
+    ), "they foot to the total shown"  # fmt: skip
 
 
 amounts = st.decimals("0.01", 100_000, places=2)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LONGEST_NAME = 80
+SENTENCE = 36  # characters from which a cell holds a sentence, which no phone may squeeze to a word a line
 # Controls, lone surrogates and direction marks: they break files, or let a name rewrite the number beside it.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
@@ -103,7 +104,8 @@ def table(
     """
 
     def cell(row: int, column: int, value: str) -> str:
-        kind = "" if column in left else ' class="kit-r"'
+        words = ' class="kit-long"' if len(value) > SENTENCE else ""
+        kind = words if column in left else ' class="kit-r"'
         if column:
             return f"<td{kind}>{safe(value)}</td>"
         return f'<th scope="row"{kind}>{safe(value)}</th>'
