@@ -54,6 +54,10 @@ def test_each_month_and_scope_makes_a_report(larkspur, tmp_path, asked):
     found, words = report(larkspur, tmp_path / "report", **asked)
     assert found["month"] == asked.get("month", "2026-09")
     assert found["headline"] in " ".join(words.split())
+    if asked in ({}, {"month": "2025-09"}, {"department": "Checkout"}):
+        causes = {c["cause"]: D(c["amount"]) for c in found["change"]}
+        # a delivery of September restated August; deliveries know no departments
+        assert (causes["restatement"] != 0) is (not asked)
     if not asked:
         assert "over its budget" in found["headline"]
         stored = (tmp_path / "report" / "files" / "forecasts.csv").read_text("utf-8")

@@ -5,12 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from helpers.actions.finance_review import Review, review, scoped
+from helpers.actions.finance_review import Review, changed, review, scoped
 from helpers.measures import outcomes
+from helpers.measures.what_changed import by_cause
 from helpers.terms.period import Month
 
 __all__ = [
     "Review",
+    "by_cause",
+    "changed",
+    "change_picture",
     "fan_of",
     "outcome_sentence",
     "outcomes_of",
@@ -49,6 +53,25 @@ def waterfall(review: Review) -> Any:
         end_label="This forecast",
         title=moved if end != start else f"The forecast of {month} did not move",
         subtitle=f"Forecast of {month}, effective cost, {review.currency}. A department: what its days have shown since",
+    )
+
+
+def change_picture(change: Any) -> Any:
+    """From last month as it was closed to this one, by cause, with the rates that were used and those that are missing."""
+    from helpers.views import charts, sentences
+
+    frame = by_cause(change)
+    about = frame.attrs
+    before, now = Month.parse(about["previous"]), Month.parse(about["month"])
+    restated = next(a for c, a in zip(frame["cause"], frame["amount"], strict=True) if c == "restatement")
+    equal = f", {sentences.count(about['days'])} equal days" if about["days"] else ""
+    said = [f"From {before.title} to {now.title}, effective cost of all currencies, {about['currency']}{equal}"]
+    said += about["rates"]
+    said += [f"left out, not guessed: {gap}" for gap in about["gaps"]]
+    return charts.bridge(
+        frame,
+        start_label=f"{before.name}, as closed" if restated else before.title,
+        subtitle="; ".join(said),
     )
 
 
@@ -174,9 +197,10 @@ def outcome_sentence(run: Any, review: Review) -> str:
     return sentences_finance.outcome(earned, gaps, spent, review.currency, review.month)
 
 
-def sheets(review: Review) -> dict[str, Any]:
+def sheets(review: Review, change: Any) -> dict[str, Any]:
     """Tables of the report's workbook."""
     return {
+        "What changed": change,
         "Forecast": review.forecast,
         "Budgets": review.status,
         "Coming budgets": review.next,
