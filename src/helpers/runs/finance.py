@@ -5,19 +5,23 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from helpers.actions.budget_plans import Plans, plans
 from helpers.actions.finance_review import Review, changed, review, scoped
-from helpers.measures import outcomes
+from helpers.measures import budget_plan, outcomes
 from helpers.measures.what_changed import by_cause
 from helpers.terms.period import Month
 
 __all__ = [
+    "Plans",
     "Review",
+    "ahead",
     "by_cause",
     "changed",
     "change_picture",
     "fan_of",
     "outcome_sentence",
     "outcomes_of",
+    "plans",
     "review",
     "scoped",
     "sheets",
@@ -26,6 +30,7 @@ __all__ = [
     "teams",
     "teams_title",
     "waterfall",
+    "ways",
 ]
 
 
@@ -197,9 +202,67 @@ def outcome_sentence(run: Any, review: Review) -> str:
     return sentences_finance.outcome(earned, gaps, spent, review.currency, review.month)
 
 
-def sheets(review: Review, change: Any) -> dict[str, Any]:
+def ways(plans: Plans) -> Any:
+    """The next budget three ways and from above, by department."""
+    from helpers.views import findings, sentences, tables
+
+    if not plans.ways:
+        return findings([], title="There is too little past to set a budget from")
+    grown, driven, zero, above = plans.ways
+    span = f"{plans.months[0].title} to {plans.months[-1].title}"
+    said = f"By drivers {span} costs {sentences.money(driven.total, plans.currency)}"
+    if driven is not plans.proposed:
+        said = f"At last year’s growth {span} costs {sentences.money(grown.total, plans.currency)}; no driver bears a cost"
+    gap = driven.total - above.total
+    said += f", {sentences.money(abs(gap), plans.currency)} {'more' if gap >= 0 else 'less'} than {plans.above} allows"
+    return tables.listing(
+        budget_plan.side_by_side(plans.ways),
+        title=said,
+        subtitle="; ".join(("From above: " + plans.above + " by share", *zero.notes, "difference: between the first three")),
+        currency=plans.currency,
+    )
+
+
+def ahead(plans: Plans) -> Any:
+    """The months ahead by trend and bottom-up, by department."""
+    from helpers.views import findings, sentences, tables
+
+    frame = plans.ahead
+    if not len(frame):
+        return findings([], title="No driver bears a department’s cost, so the trend stands alone")
+    first = frame.iloc[0]
+    more = "more" if first["gap"] >= 0 else "less"
+    months = [Month.parse(m).title for m in frame.attrs["months"]]
+    shown = frame.assign(drivers=[sentences.percent(s, 0) for s in frame["drivers"]])
+    return tables.listing(
+        shown,
+        title=f"Drivers expect {sentences.money(abs(first['gap']), plans.currency)} {more} for {first['department']} than the trend does",
+        subtitle=f"{months[0]} to {months[-1]}; what no driver bears is the trend’s in both",
+        currency=plans.currency,
+        heads={"drivers": "Borne by drivers", "bottom_up": "Bottom-up"},
+    )
+
+
+def _ways_by_month(plans: Plans) -> Any:
+    import pandas
+
+    rows = [(w.name, m, d, a) for w in plans.ways for (m, d), a in sorted(w.amounts.items())]
+    return pandas.DataFrame(rows, columns=["way", "month", "department", "amount"], dtype=object)
+
+
+def _notes(plans: Plans) -> Any:
+    import pandas
+
+    rows = [(w.name, n) for w in plans.ways for n in w.notes]
+    return pandas.DataFrame(rows, columns=["way", "note"], dtype=object)
+
+
+def sheets(review: Review, change: Any, plans: Plans) -> dict[str, Any]:
     """Tables of the report's workbook."""
     return {
+        "Budget ways": _ways_by_month(plans),
+        "Budget notes": _notes(plans),
+        "Bottom-up and trend": plans.ahead,
         "What changed": change,
         "Forecast": review.forecast,
         "Budgets": review.status,
