@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal as D
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -19,7 +20,9 @@ NEXT = [m.plus(12) for m in YEAR]
 
 def test_last_year_times_growth_by_hand():
     closed = [m.plus(-3) for m in YEAR[:3]] + YEAR
-    actual = {(str(m), "A"): D(10 * m.days) for m in closed[:-3]} | {(str(m), "A"): D(12 * m.days) for m in closed[-3:]}
+    actual = {(str(m), "A"): D(10 * m.days) for m in closed[:-3]} | {
+        (str(m), "A"): D(12 * m.days) for m in closed[-3:]
+    }
     actual |= {(str(m), "young"): D(7 * m.days) for m in YEAR[-2:]}
     way = plan.last_year(actual, closed, NEXT, {})
     # last year: 273 days at 10 and 92 at 12; grown by 12 ÷ 10; as many days to come
@@ -56,7 +59,13 @@ def test_from_zero_leaves_out_what_ended_and_what_can_go(bench):
         ]
     )
     ran = plan.running(charges, Month(2026, 9), currency="USD")
-    assert dict(zip(ran["id"], ran["days"], strict=True)) == {"kept": 30, "new": 15, "ended": 30, "idle": 30, "": 30}
+    assert dict(zip(ran["id"], ran["days"], strict=True)) == {
+        "kept": 30,
+        "new": 15,
+        "ended": 30,
+        "idle": 30,
+        "": 30,
+    }
     way = plan.zero_based(ran, [Month(2026, 10), Month(2026, 11)], {}, {"idle": ("waste", D(45))})
     assert way.of("A") == (10 + 10 + D("0.5") + 1) * 61
     assert way.notes == ("left out: 1 resource, ended, 90 a month", "left out: 1 resource, waste, 45 a month")
@@ -65,7 +74,10 @@ def test_from_zero_leaves_out_what_ended_and_what_can_go(bench):
 def test_drivers_times_the_cost_of_a_unit():
     closed, ahead = [Month(2026, n) for n in (7, 8, 9)], [Month(2026, 10)]
     borne = pd.DataFrame([(str(m), "A", "Shop", D(31)) for m in closed] + [("2026-09", "A", "Mute", D(9))], columns=["month", "department", "product", "cost"])  # fmt: skip
-    volumes = {"Shop": {"2026-07": D(100), "2026-08": D(100), "2026-09": D(110), "2026-10": D(200)}, "Mute": {"2026-09": D(1)}}
+    volumes = {
+        "Shop": {"2026-07": D(100), "2026-08": D(100), "2026-09": D(110), "2026-10": D(200)},
+        "Mute": {"2026-09": D(1)},
+    }
     rest = Way("rest", {("2026-10", "A"): D(62), ("2026-10", "B"): D(5)})
     way, shares = plan.by_drivers(borne, volumes, rest, closed, ahead)
     # 93 for 310 units is 0.3 each, 60 for 200; of 62 the drivers bear 93 ÷ 92 · 31, the rest stays
@@ -80,11 +92,11 @@ def test_drivers_times_the_cost_of_a_unit():
     st.dictionaries(st.sampled_from("ABCDE"), st.decimals("-9999", "999999", places=4), min_size=1),
     st.integers(1, 14), st.dictionaries(st.integers(1, 12), st.decimals("0.2", "3", places=5)),
 )  # fmt: skip
-def test_departments_and_months_foot_to_the_cent(totals, count, season):
+def test_departments_and_months_foot_to_the_cent(totals, count, season: Any):
     months = [Month(2026, 11).plus(n) for n in range(count)]
     way = Way("", plan.spread(totals, months, dict.fromkeys(totals, season)))
     cent = D("0.01")
-    assert way.total == sum(totals.values()).quantize(cent)
+    assert way.total == sum(totals.values(), D(0)).quantize(cent)
     assert all(abs(way.of(n) - a) < cent and way.of(n) == way.of(n).quantize(cent) for n, a in totals.items())
     table = plan.proposal(way, currency="USD", version="v")
     whole = table[table["department"] == ""]

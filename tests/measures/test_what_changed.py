@@ -80,7 +80,11 @@ def test_rates_of_days():
 def test_what_a_later_delivery_changed_is_no_growth(bench):
     charges = bench.table([row(JULY, 100), row(AUGUST, 100)])
     moved = pd.DataFrame(
-        [delivery(date(2026, 8, 3), D(80)), delivery(date(2026, 8, 25), D(100)), delivery(date(2026, 7, 9), D(20))]
+        [
+            delivery(date(2026, 8, 3), D(80)),
+            delivery(date(2026, 8, 25), D(100)),
+            delivery(date(2026, 7, 9), D(20)),
+        ]
     )
     found = what_changed(charges, AUGUST, currency="USD", deliveries=moved, as_of=TODAY)
     assert causes(found) == {"restatement": 20}
@@ -93,7 +97,7 @@ def test_what_a_later_delivery_changed_is_no_growth(bench):
 cost = st.decimals("-999", "999", places=7)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from([JULY, AUGUST]), cost, st.sampled_from(["USD", "EUR"]), st.integers(0, 99), st.sampled_from("mn")), max_size=8),
     st.decimals("0.01", "99", places=6), st.decimals("0.01", "99", places=6), cost,

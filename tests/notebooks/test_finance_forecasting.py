@@ -193,7 +193,7 @@ def test_each_decision_fires_for_its_finding_and_for_nothing_else(reviewed):
         columns=["month", "department", "amount", "currency"],
         dtype=object,
     )
-    assert set(run.playbook.decisions[i].id for i in range(len(run.playbook.decisions))) == {
+    assert {d.id for d in run.playbook.decisions} == {
         *RULES,
         "forecast-wrong",
     }

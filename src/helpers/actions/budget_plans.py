@@ -114,7 +114,9 @@ def _waste(run: Any, month: Month) -> dict[str, tuple[str, Decimal]]:
     return {r: ("waste by engineering's rules", s) for r, s in saved.items()}
 
 
-def _drivers(run: Any, review: Any, closed: list[Month], last: Month) -> tuple[Any, dict[str, dict[str, Decimal]]]:
+def _drivers(
+    run: Any, review: Any, closed: list[Month], last: Month
+) -> tuple[Any, dict[str, dict[str, Decimal]]]:
     """Running cost of products with a driver, and the driver's units by month."""
     import pandas
 
@@ -145,7 +147,11 @@ def _above(run: Any, held: Any, actual: Any, closed: list[Month]) -> tuple[Decim
     """A total from above: the budget of the last closed year, else what that year cost."""
     year = [str(m) for m in closed[-12:]]
     parts = [budgets.company(held, m) for m in year]
-    if len(year) == 12 and all(p is not None for p in parts) and not (run.chosen["provider"] or run.chosen["department"]):
+    if (
+        len(year) == 12
+        and all(p is not None for p in parts)
+        and not (run.chosen["provider"] or run.chosen["department"])
+    ):
         return sum((p for p in parts if p is not None), Decimal(0)), "last year's budget"
     spent = sum((a for (m, _), a in actual.items() if m in year), Decimal(0))
     return spent * 12 / len(year), "last year's cost"
@@ -168,6 +174,8 @@ def _compared(review: Any, way: Any, shares: Any, months: Any, trend: Any = None
 
     rows = [(n, s, trend.of(n), way.of(n), way.of(n) - trend.of(n)) for n, s in shares.items()]
     rows.sort(key=lambda r: (-abs(r[4]), r[0]))
-    frame = pandas.DataFrame(rows, columns=["department", "drivers", "trend", "bottom_up", "gap"], dtype=object)
+    frame = pandas.DataFrame(
+        rows, columns=["department", "drivers", "trend", "bottom_up", "gap"], dtype=object
+    )
     frame.attrs |= {"months": [str(m) for m in months]}
     return frame

@@ -190,7 +190,14 @@ def running(charges: Table, which: Month, *, currency: str) -> pd.DataFrame:
         began = max((which.end.date() - r["first"].date()).days, 1) if id else which.days
         alive = not id or ends[r["ServiceProviderName"]] - r["last"] <= STILL
         lines.append(
-            (r["x_KitDepartment"] or NOBODY, id, r["name"] or id, number(r["amount"]), min(began, which.days), alive)
+            (
+                r["x_KitDepartment"] or NOBODY,
+                id,
+                r["name"] or id,
+                number(r["amount"]),
+                min(began, which.days),
+                alive,
+            )
         )
     lines.sort(key=lambda r: (r[0], -r[3], r[1]))
     return pd.DataFrame(lines, columns=["department", "id", "name", "amount", "days", "alive"], dtype=object)
@@ -233,7 +240,9 @@ def zero_based(
     return Way("from zero", spread(totals, months, seasons), notes)
 
 
-def top_down(total: Decimal, actual: Amounts, closed: Sequence[Month], months: Sequence[Month], seasons: Any) -> Way:
+def top_down(
+    total: Decimal, actual: Amounts, closed: Sequence[Month], months: Sequence[Month], seasons: Any
+) -> Way:
     """A total from above, by each department's share of the last closed year."""
     year = {str(m) for m in closed[-12:]}
     names = sorted({d for m, d in actual if m in year})
@@ -272,7 +281,11 @@ def by_drivers(
     costs: dict[tuple[str, str], Decimal] = {}
     for r in borne.to_dict("records"):
         known = volumes.get(r["product"], {})
-        if r["month"] in recent and all(known.get(m, Decimal(0)) > 0 for m in recent) and all(str(m) in known for m in months):
+        if (
+            r["month"] in recent
+            and all(known.get(m, Decimal(0)) > 0 for m in recent)
+            and all(str(m) in known for m in months)
+        ):
             key = r["department"], r["product"]
             costs[key] = CONTEXT.add(costs.get(key, Decimal(0)), r["cost"])
     return _by_drivers(costs, volumes, rest, recent, months)
@@ -292,13 +305,17 @@ def _by_drivers(costs, volumes, rest, recent, months) -> tuple[Way, dict[str, De
     shares = {}
     for name, parts in flat.items():
         whole = rest.of(name)
-        shares[name] = min(ratio(CONTEXT.multiply(add(parts), Decimal(days)), whole), ONE) if whole > 0 else ONE
+        shares[name] = (
+            min(ratio(CONTEXT.multiply(add(parts), Decimal(days)), whole), ONE) if whole > 0 else ONE
+        )
         for m in months:
             kept = CONTEXT.multiply(rest.amounts.get((str(m), name), Decimal(0)), ONE - shares[name])
             exact[str(m), name] = CONTEXT.add(kept, add(planned[str(m), name]))
     keys = sorted(exact)
     notes = [f"{n}: drivers bear {s * 100:.0f} % of its cost" for n, s in sorted(shares.items())]
-    return Way("drivers × unit cost", dict(zip(keys, foot([exact[k] for k in keys]), strict=True)), tuple(notes)), shares
+    return Way(
+        "drivers × unit cost", dict(zip(keys, foot([exact[k] for k in keys]), strict=True)), tuple(notes)
+    ), shares
 
 
 def side_by_side(ways: Sequence[Way]) -> pd.DataFrame:
@@ -306,9 +323,9 @@ def side_by_side(ways: Sequence[Way]) -> pd.DataFrame:
     import pandas as pd
 
     names = sorted({d for w in ways for _, d in w.amounts}, key=lambda n: (-max(w.of(n) for w in ways), n))
-    lines = [(n, *(w.of(n) for w in ways)) for n in names]
-    lines.append(("all departments", *(w.total for w in ways)))
-    table = [(*r, max(r[1:4]) - min(r[1:4])) for r in lines]
+    lines = [(n, [w.of(n) for w in ways]) for n in names]
+    lines.append(("all departments", [w.total for w in ways]))
+    table = [(n, *amounts, max(amounts[:3]) - min(amounts[:3])) for n, amounts in lines]
     return pd.DataFrame(table, columns=["department", *(w.name for w in ways), "difference"], dtype=object)
 
 

@@ -121,7 +121,9 @@ def what_changed(
             gaps.append(said if was is None else also)
             continue
         if name != currency:
-            used.append(f"1 {name} = {was:.6g} {currency} in {before.title} and {now:.6g} in {which.title} ({also})")
+            used.append(
+                f"1 {name} = {was:.6g} {currency} in {before.title} and {now:.6g} in {which.title} ({also})"
+            )
         frame = bridge(both, which, currency=name, days=equal)
         moved = _restated(deliveries, str(before), name, as_of) if equal is None else Decimal(0)
         with localcontext(CONTEXT):
@@ -179,6 +181,8 @@ def _converted(
     end = (frame.attrs["total"] * now).quantize(PLACE)
     rest = end - start - sum(parts.values(), Decimal(0))
     if abs(rest) > PLACE * len(parts):
-        raise AssertionError(f"the causes miss the change by {rest}")  # a wrong formula must not hide in the rest
+        raise AssertionError(
+            f"the causes miss the change by {rest}"
+        )  # a wrong formula must not hide in the rest
     parts["exchange rate"] += rest
     return parts, start, end

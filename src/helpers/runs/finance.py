@@ -16,8 +16,8 @@ __all__ = [
     "Review",
     "ahead",
     "by_cause",
-    "changed",
     "change_picture",
+    "changed",
     "fan_of",
     "outcome_sentence",
     "outcomes_of",
@@ -70,7 +70,9 @@ def change_picture(change: Any) -> Any:
     before, now = Month.parse(about["previous"]), Month.parse(about["month"])
     restated = next(a for c, a in zip(frame["cause"], frame["amount"], strict=True) if c == "restatement")
     equal = f", {sentences.count(about['days'])} equal days" if about["days"] else ""
-    said = [f"From {before.title} to {now.title}, effective cost of all currencies, {about['currency']}{equal}"]
+    said = [
+        f"From {before.title} to {now.title}, effective cost of all currencies, {about['currency']}{equal}"
+    ]
     said += about["rates"]
     said += [f"left out, not guessed: {gap}" for gap in about["gaps"]]
     return charts.bridge(
@@ -218,7 +220,9 @@ def ways(plans: Plans) -> Any:
     return tables.listing(
         budget_plan.side_by_side(plans.ways),
         title=said,
-        subtitle="; ".join(("From above: " + plans.above + " by share", *zero.notes, "difference: between the first three")),
+        subtitle="; ".join(
+            ("From above: " + plans.above + " by share", *zero.notes, "difference: between the first three")
+        ),
         currency=plans.currency,
     )
 
