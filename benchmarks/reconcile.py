@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ METHODS = ("own", "bottom-up", "wls", "mint")
 
 def cells(store: str, currency: str = "USD") -> tuple[list[tuple[str, str]], np.ndarray]:
     """Daily effective cost of department by provider; charges longer than a day are left out."""
-    c = open_charges(store)
+    c: Any = open_charges(store)
     day = c.ChargePeriodEnd.epoch_seconds() - c.ChargePeriodStart.epoch_seconds() <= 86_400
     c = c.filter(c.BillingCurrency == currency, day)
     c = c.mutate(d=c.ChargePeriodStart.date(), who=c.x_KitDepartment.fill_null("no department"))

@@ -68,7 +68,10 @@ def test_from_zero_leaves_out_what_ended_and_what_can_go(bench):
     }
     way = plan.zero_based(ran, [Month(2026, 10), Month(2026, 11)], {}, {"idle": ("waste", D(45))})
     assert way.of("A") == (10 + 10 + D("0.5") + 1) * 61
-    assert way.notes == ("left out: 1 resource, ended, 90 a month", "left out: 1 resource, waste, 45 a month")
+    assert way.notes == (
+        "leaves out 1 resource, ended (90 a month)",
+        "leaves out 1 resource, waste (45 a month)",
+    )
 
 
 def test_drivers_times_the_cost_of_a_unit():
@@ -94,7 +97,8 @@ def test_drivers_times_the_cost_of_a_unit():
 )  # fmt: skip
 def test_departments_and_months_foot_to_the_cent(totals, count, season: Any):
     months = [Month(2026, 11).plus(n) for n in range(count)]
-    way = Way("", plan.spread(totals, months, dict.fromkeys(totals, season)))
+    seasons: Any = dict.fromkeys(totals, season)
+    way = Way("", plan.spread(totals, months, seasons))
     cent = D("0.01")
     assert way.total == sum(totals.values(), D(0)).quantize(cent)
     assert all(abs(way.of(n) - a) < cent and way.of(n) == way.of(n).quantize(cent) for n, a in totals.items())

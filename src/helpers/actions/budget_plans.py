@@ -111,7 +111,7 @@ def _waste(run: Any, month: Month) -> dict[str, tuple[str, Decimal]]:
     for a in found.advice:
         if a.candidate == "none" or a.basis == "removed":
             saved[a.resource_id] = saved.get(a.resource_id, Decimal(0)) + a.saving
-    return {r: ("waste by engineering's rules", s) for r, s in saved.items()}
+    return {r: ("waste by engineering’s rules", s) for r, s in saved.items()}
 
 
 def _drivers(
@@ -152,9 +152,9 @@ def _above(run: Any, held: Any, actual: Any, closed: list[Month]) -> tuple[Decim
         and all(p is not None for p in parts)
         and not (run.chosen["provider"] or run.chosen["department"])
     ):
-        return sum((p for p in parts if p is not None), Decimal(0)), "last year's budget"
+        return sum((p for p in parts if p is not None), Decimal(0)), "last year’s budget"
     spent = sum((a for (m, _), a in actual.items() if m in year), Decimal(0))
-    return spent * 12 / len(year), "last year's cost"
+    return spent * 12 / len(year), "last year’s cost"
 
 
 def _ahead(review: Any, borne: Any, units: Any, closed: list[Month]) -> Any:

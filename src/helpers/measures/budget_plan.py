@@ -234,7 +234,7 @@ def zero_based(
     days = Decimal(sum(m.days for m in months))
     totals = {n: CONTEXT.multiply(add(v), days) for n, v in sorted(parts.items())}
     notes = tuple(
-        f"left out: {len(v)} resource{'s' * (len(v) != 1)}, {why}, {add(v):,.0f} a month"
+        f"leaves out {len(v)} resource{'s' * (len(v) != 1)}, {why} ({add(v):,.0f} a month)"
         for why, v in sorted(gone.items())
     )
     return Way("from zero", spread(totals, months, seasons), notes)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from helpers.actions.budget_plans import Plans, plans
+from helpers.actions.finance_grid import by_provider
 from helpers.actions.finance_review import Review, changed, review, scoped
 from helpers.measures import budget_plan, outcomes
 from helpers.measures.what_changed import by_cause
@@ -221,7 +222,11 @@ def ways(plans: Plans) -> Any:
         budget_plan.side_by_side(plans.ways),
         title=said,
         subtitle="; ".join(
-            ("From above: " + plans.above + " by share", *zero.notes, "difference: between the first three")
+            (
+                f"From above: {plans.above}, by share",
+                *(f"from zero {n}" for n in zero.notes),
+                "difference: between the first three",
+            )
         ),
         currency=plans.currency,
     )
@@ -261,9 +266,10 @@ def _notes(plans: Plans) -> Any:
     return pandas.DataFrame(rows, columns=["way", "note"], dtype=object)
 
 
-def sheets(review: Review, change: Any, plans: Plans) -> dict[str, Any]:
+def sheets(run: Any, review: Review, change: Any, plans: Plans) -> dict[str, Any]:
     """Tables of the report's workbook."""
     return {
+        "By department and provider": by_provider(run, review),
         "Budget ways": _ways_by_month(plans),
         "Budget notes": _notes(plans),
         "Bottom-up and trend": plans.ahead,
