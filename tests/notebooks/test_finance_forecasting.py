@@ -50,13 +50,13 @@ def reviewed(larkspur):
 
 
 @pytest.mark.parametrize(
-    "asked", [{}, {"month": "2026-10"}, {"month": "2025-09"}, {"department": "Checkout"}, {"currency": "EUR"}, {"provider": "Microsoft"}], ids=str
+    "asked", [{}, {"month": "2026-10"}, {"month": "2025-09", "provider": "Microsoft"}, {"department": "Checkout"}, {"currency": "EUR"}], ids=str
 )  # fmt: skip
 def test_each_month_and_scope_makes_a_report(larkspur, tmp_path, asked):
     found, words = report(larkspur, tmp_path / "report", **asked)
     assert found["month"] == asked.get("month", "2026-09")
     assert found["headline"] in " ".join(words.split())
-    if asked in ({}, {"month": "2025-09"}, {"department": "Checkout"}):
+    if "currency" not in asked:
         causes = {c["cause"]: D(c["amount"]) for c in found["change"]}
         # a delivery of September restated August; deliveries know no departments
         late = planted("missing-accrual")[0]["cost"]
