@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SAMPLE := sample_data/larkspur
 STORE ?= store
-REPORT ?= reports/practitioner_kpis
+REPORTS ?= reports
 MONTH ?= 2026-09
 
 .PHONY: help report test check slow bench clean lock
@@ -31,8 +31,9 @@ $(STORE)/kit.json: $(SAMPLE)/.written
 	$(BIN)/finops ingest $(SAMPLE)/usage --to $(STORE)
 	$(BIN)/finops ingest $(SAMPLE)/later/actions.csv --to $(STORE)
 
-report: $(STORE)/kit.json  ## sample company in, finished report out
-	$(BIN)/finops report practitioner_kpis --data $(STORE) -p month=$(MONTH) --to $(REPORT)
+report: $(STORE)/kit.json  ## sample company in, finished reports out, one for each notebook
+	for notebook in $(basename $(notdir $(wildcard notebooks/*.ipynb))); do \
+		$(BIN)/finops report $$notebook --data $(STORE) -p month=$(MONTH) --to $(REPORTS)/$$notebook || exit $$?; done
 
 test: $(READY)   ## the tests; without Chromium those of pages are skipped with a reason
 	$(BIN)/python -m pytest -n auto --dist loadfile

@@ -55,6 +55,8 @@ def lab(larkspur, tmp_path_factory):
 def test_the_learners_copy_runs_in_jupyterlab(page, lab):
     page.goto(lab, timeout=120_000)
     page.locator(".jp-Notebook").wait_for(timeout=60_000)
+    # cells that are run while the kernel still starts are given up without a word
+    page.get_by_text(re.compile(r"\| Idle$")).first.wait_for(timeout=120_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name=re.compile("^Run All Cells")).click()
     # asked for again and again: JupyterLab draws the cells in view only, and moves them about while it does

@@ -34,7 +34,7 @@ from helpers.terms.money import CONTEXT
 from helpers.terms.period import Month
 
 # Of the last three months of the default seed: a change here is a change of everybody's company
-CONTENT = "61c15235bfdf9ecc87c7f1446b6b1e55e590d6993bfd331a451bea491b0cdb2c"
+CONTENT = "9644015f293a005fab71e3c9786f00d36642ad71b7803888f378570859083ea9"
 CLOSED = [FIRST.plus(n) for n in range(24)]
 
 
@@ -119,6 +119,16 @@ def charges(world, export, month):
 def test_the_default_seed_gives_these_very_files(short):
     whole = hashlib.sha256(json.dumps(contents(short), sort_keys=True).encode()).hexdigest()
     assert whole == CONTENT
+
+
+def test_what_is_idle_or_old_on_purpose_says_so_in_a_tag(planted, world):
+    told = [r for r in planted if r.kind == "decoy" and ("tagged so" in r.answer or "litigation" in r.answer)]
+    tags = {
+        identified(world, r)["ResourceId"]: identified(world, r)["Tags"] for r in world.resources.values()
+    }
+    assert len(told) == 3
+    for record in told:
+        assert {"purpose", "retain"} & tags[record.scope["ResourceId"]].keys(), record.title
 
 
 def test_the_same_seed_gives_the_same_and_another_seed_another(short, tmp_path):

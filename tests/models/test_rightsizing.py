@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal as D
 
@@ -13,7 +14,7 @@ from tests.models.making import START, frame, hours, line, usage
 
 from helpers.data.instances import instances
 from helpers.models import rightsizing
-from helpers.models.advice import Left, by_kind, key, reserved, stem
+from helpers.models.advice import Left, by_kind, key, reserved, stem, with_carbon
 from helpers.models.advice import frame as advice_frame
 
 
@@ -236,7 +237,10 @@ def test_names_and_tags_are_read_as_people_write_them():
 def test_tables_of_advice_have_a_place_for_carbon():
     found = advise(frame(line("big")), hours("big", lambda t: 20.0))
     assert advice_frame(found.advice)["carbon"].tolist() == [None]
-    assert advice_frame(found.advice, {"big": D(100)})["carbon"].tolist() == [D(50)]
+    assert advice_frame(with_carbon(found.advice, {"big": D(100)}))["carbon"].tolist() == [D(50)]
+    assert advice_frame(with_carbon(found.advice, {"big": None}))["carbon"].tolist() == [None]
+    price = [replace(a, kind="extended support") for a in found.advice]
+    assert advice_frame(with_carbon(price, {"big": D(100)}))["carbon"].tolist() == [None]
     assert by_kind(found.advice).to_dict("records") == [
         {"kind": "oversized machine", "amount": D("360.00"), "resources": 1, "effort": 4}
     ]

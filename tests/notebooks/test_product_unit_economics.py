@@ -79,6 +79,18 @@ def test_whose_unit_cost_rises_is_found_and_nobody_else(books, owner):
     assert subjects("cost-without-outcome", owner) <= rising
 
 
+def test_where_revenue_pays_for_all_is_said_where_it_can_be(sheet, books):
+    assert sheet["Assistant"]["break_even"] == "at no volume", "one more request costs more than it earns"
+    assert sheet["Search"]["break_even"] == "", "no revenue is known"
+    now = {r["product"]: r for r in books.now.to_dict("records")}
+    said, row = sheet["Documents"]["break_even"], now["Documents"]
+    units = D(said.split()[0].replace(",", ""))
+    assert said.endswith(" documents") and units > row["units"] * row["per"], "it loses money today"
+    fit = books.fits["Documents"]
+    earned = units / row["per"] * (row["revenue"] / row["units"] - fit.per_unit)
+    assert abs(earned - fit.fixed * books.run.month.days) < D("0.02"), "what is left of each unit pays for the fixed part"
+
+
 def test_whom_to_end_and_whom_to_scale_is_found_and_nobody_else(sheet, owner):
     by = {v: {p for p, r in sheet.items() if r["verdict"] == v} for v in ("decommission", "scale")}
     assert by["decommission"] == subjects("decommission-candidate", owner) == {"Coupons", "Forum", "Export"}

@@ -165,16 +165,14 @@ def test_what_others_planted_and_emissions_see_is_found_too(carbon):
 
 
 def test_decoys_stay_quiet(carbon):
-    """Idle by month's end, by night, by plan; dear but clean: none is a measure. Those that only a tag tells apart need the tag."""
+    """Idle by month's end, by night, by plan; dear but clean: or tagged as meant: none is a measure."""
     decoys = {
         r["scope"]["ResourceId"]: r["title"]
         for r in json.loads((TRUTH / "decoy.json").read_text("utf-8"))
         if "ResourceId" in r["scope"]
     }
     hit = set(decoys) & set(carbon.candidates["resource"])
-    by_tag_only = {r for r, title in decoys.items() if title.split()[0] in ("vms-cd3c", "vms-0647")}
-    assert hit <= by_tag_only
-    assert hit.isdisjoint(carbon.purposes), "what its tag explains is left alone"
+    assert hit == set()
 
 
 def test_factors_of_a_file_win_and_the_page_says_so(used, tmp_path):

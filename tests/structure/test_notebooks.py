@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SECTIONS = ("Numbers", "Pictures", "Try it", "Decide", "Exercises", "Sources")
 MOST_CELLS, MOST_LINES, USUAL_LINES = 20, 8, 3
+MOST_PARAMETERS = 12
 TEACHING = {"exercise", "solution"}
 
 
@@ -33,7 +34,8 @@ def problems(nb, stem: str) -> list[str]:
     if len(told) > MOST_CELLS:
         found.append(f"{len(told)} code cells besides exercises, at most {MOST_CELLS}")
     lines = {c.id: len([x for x in c.source.splitlines() if x.strip()]) for c in told}
-    found += [f"cell {i}: {n} lines, at most {MOST_LINES}" for i, n in lines.items() if n > MOST_LINES]
+    most = {c.id: MOST_PARAMETERS if "parameters" in tags(c) else MOST_LINES for c in told}
+    found += [f"cell {i}: {n} lines, at most {most[i]}" for i, n in lines.items() if n > most[i]]
     if lines and statistics.median(lines.values()) > USUAL_LINES:
         found.append(f"half of the cells have more than {USUAL_LINES} lines")
     for c in told:
@@ -166,6 +168,7 @@ def _add(nb, cell):
         (lambda nb: nb.cells[1].update(source='month = ""'), "no comment"),
         (lambda nb: [_add(nb, new_code_cell("x")) for _ in range(20)], "besides exercises"),
         (lambda nb: _add(nb, new_code_cell("x\n" * 9)), "9 lines"),
+        (lambda nb: nb.cells[1].update(source='a = ""  # x\n' * 13), "13 lines, at most 12"),
         (lambda nb: [_add(nb, new_code_cell("x\n" * 4)) for _ in range(4)], "half of the cells"),
         (lambda nb: _add(nb, new_code_cell("def f(): pass")), "def or class"),
         (lambda nb: _add(nb, new_markdown_cell("Cost grew 6 %.")), "number in prose"),

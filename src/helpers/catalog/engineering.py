@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -93,7 +93,7 @@ def review(run: Any) -> Month:
     Parameters
     ----------
     run : Run
-        charges, month, as_of, currency, usage, table; its own parameters ``keep`` and ``answer``.
+        charges, month, as_of, currency, usage, table; its own parameters ``keep``, ``answer`` and ``carbon``.
     """
     from helpers.data import coverage
     from helpers.data.allocation import factors
@@ -119,6 +119,8 @@ def review(run: Any) -> Month:
         as_of=run.as_of,
         keep=own.get("keep", ""),
     )
+    if _yes("carbon", own.get("carbon", "")):
+        found = _with_carbon(found, run)
     given = run.table("architectures")
     asked = designs.standard(found.found.advice, alive) if given is None else given
     return Month(
@@ -134,6 +136,23 @@ def review(run: Any) -> Month:
         designs.speed(found.found.advice, found.uses, milliseconds(own.get("answer", ""))),
         run.table("schedules"),
     )
+
+
+def _with_carbon(found: Review, run: Any) -> Review:
+    """The review with emissions beside the money, as `sustainability_emissions` estimates them."""
+    from helpers.catalog.footprint import footprint
+    from helpers.models import advice, emissions
+
+    wanted = {a.resource_id for a in (*found.found.advice, *found.found.possible)}
+    emitted = emissions.carbon_of(wanted, footprint(run, months=1).now)
+    both = {name: advice.with_carbon(getattr(found.found, name), emitted) for name in ("advice", "possible")}
+    return replace(found, found=replace(found.found, **both))
+
+
+def _yes(name: str, text: str) -> bool:
+    if text.lower() not in ("", "no", "yes"):
+        raise UsageError(f"{name} {text!r}", "yes or no", "write yes, or leave it empty")
+    return text.lower() == "yes"
 
 
 def milliseconds(text: str) -> Decimal:

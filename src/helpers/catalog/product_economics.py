@@ -148,6 +148,19 @@ class Economics:
         )
         return {r["product"]: Decimal(repr(round(r["load"] / 100, 6))) for r in busy}
 
+    def _break_even(self, row: Mapping[str, Any]) -> str:
+        """Units of a month at which revenue pays for fixed and variable cost, for people.
+
+        Empty where revenue is not known or the weeks show no fixed or no variable part.
+        """
+        fit = self.fits.get(row["product"])
+        if row["revenue"].is_nan() or fit is None or min(fit.per_unit or 0, fit.fixed or 0) <= 0:
+            return ""
+        days = Decimal(self.days or self.run.month.days)
+        fixed, price = CONTEXT.multiply(fit.fixed, days), ratio(row["revenue"], row["units"])
+        units, why = unit_economics.break_even(price, fit.per_unit, fixed)
+        return "at no volume" if why else f"{CONTEXT.multiply(units, row['per']):,.0f} {row['driver']}"
+
     def sheet(self, horizon: str = "") -> Any:
         """The rule sheet: scale, hold, mend or decommission (`portfolio.sheet`); horizon in months."""
         import pandas as pd
@@ -169,11 +182,12 @@ class Economics:
                     "unit_cost_rises": t["unit_cost"].rises,
                     "cost_trend": t["cost"].rate,
                     "load": self.loads.get(r["product"]),
+                    "break_even": self._break_even(r),
                 }
             )
         columns = [
             "product", "currency", "cost", "revenue", "contribution", "margin", "unit_cost", "demand", "demand_falls",
-            "demand_rises", "unit_cost_trend", "unit_cost_rises", "cost_trend", "load",
+            "demand_rises", "unit_cost_trend", "unit_cost_rises", "cost_trend", "load", "break_even",
         ]  # fmt: skip
         frame = pd.DataFrame(lines, columns=columns, dtype=object)
         return portfolio.sheet(frame, self.plans, portfolio.Rules(horizon=months))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -217,24 +217,36 @@ class Found:
         ).sort()
 
 
-def frame(advice: Iterable[Advice], carbon: Mapping[str, Decimal] | None = None) -> pd.DataFrame:
-    """Advice as a table, one column for each attribute.
+PRICE_ONLY = ("extended support", "cold storage", "old generation", "ARM")
+
+
+def with_carbon(advice: Iterable[Advice], emitted: Mapping[str, Decimal | None]) -> list[Advice]:
+    """The same advice with what emissions fall by: as large a share of them as of the cost, commitments aside.
+
+    Where a step changes what is paid for rather than how much is used (`PRICE_ONLY`), nothing is claimed.
 
     Parameters
     ----------
     advice : iterable of Advice
-    carbon : mapping, optional
-        ``resource_id`` -> emissions of the month [kgCO2e]; then the column carbon holds what falls with the saving's share.
+    emitted : mapping
+        ``resource_id`` -> emissions of the month [kgCO2e]; None or absent where there is no figure.
     """
+
+    def share(a: Advice) -> Decimal | None:
+        kg = emitted.get(a.resource_id)
+        if kg is None or not a.cost or a.kind in PRICE_ONLY:
+            return None
+        return CONTEXT.divide(CONTEXT.multiply(kg, CONTEXT.add(a.saving, a.blocked)), a.cost)
+
+    return [replace(a, carbon=share(a)) for a in advice]
+
+
+def frame(advice: Iterable[Advice]) -> pd.DataFrame:
+    """Advice as a table, one column for each attribute."""
     import pandas as pd
 
     names = [f.name for f in fields(Advice)]
     rows = [{n: getattr(a, n) for n in names} for a in advice]
-    for row in rows:
-        emitted = (carbon or {}).get(row["resource_id"])
-        if emitted is not None and row["cost"]:
-            gross = row["saving"] + row["blocked"]
-            row["carbon"] = CONTEXT.divide(CONTEXT.multiply(emitted, gross), row["cost"])
     return pd.DataFrame(rows, columns=names, dtype=object)
 
 

@@ -26,9 +26,22 @@ def advice(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
     if rest:
         rows.append([f"{len(rest):,} others", "all of them stand in tables.xlsx", footed[-1], ""])
     rows.append(["Total", "", number(found.saving, at), ""])
+    if any(a.carbon is not None for a in found.advice):
+        _add_carbon(head, rows, shown, rest)
     title = sentences_engineering.of_list(found, len(shown), currency)
     seen = _table(title, sentences_engineering.of_measured(review), head, rows, (0, 1, 3), total=True)
     return _with_evidence(seen, shown)
+
+
+def _add_carbon(head: list[str], rows: list[list[str]], shown: Sequence[Any], rest: Sequence[Any]) -> None:
+    """A column of what emissions fall by; what has no figure is a dash, and the total says of how many it is."""
+    kilos = [[a.carbon] for a in shown] + ([[a.carbon for a in rest]] if rest else [])
+    known = [[kg for kg in some if kg is not None] for some in kilos]
+    footed = iter(foot([add(some) for some in known if some], 0))
+    head.append("Carbon, kgCO2e")
+    for row, some in zip(rows, known, strict=False):
+        row.append(number(next(footed), 0) if some else "–")
+    rows[-1].append(number(add(kg for some in known for kg in some), 0))
 
 
 def _with_evidence(seen: Shown, shown: Sequence[Any]) -> Shown:

@@ -113,6 +113,7 @@ def sheet(frame: Any) -> Shown:
         "Demand",
         "Busy load",
         "Run cost",
+        "Breaks even at",
         "Worth of leaving",
         "Sunk, not counted",
         "Why",
@@ -120,12 +121,10 @@ def sheet(frame: Any) -> Shown:
     lines = [
         [r["product"], r["verdict"], DASH if r["demand"] is None else percent(r["demand"], signed=True),
          DASH if r["load"] is None else percent(r["load"], 0), f"{number(r['cost'], 0)} {r['currency']}",
-         number(r["leaving"], 0), number(r["sunk"], 0), r["because"]]
+         r["break_even"] or DASH, number(r["leaving"], 0), number(r["sunk"], 0), r["because"]]
         for r in rows
     ]  # fmt: skip
-    below = (
-        "Demand: growth a month; run cost: a month; leaving: over the horizon, in the product’s own currency"
-    )
+    below = "Demand: growth a month; run cost and break-even: a month; leaving: over the horizon, in the product’s own currency"
     odd = [i for i, r in enumerate(rows) if r["verdict"] == "decommission"]
     return _shown(
         "sheet",
@@ -133,7 +132,7 @@ def sheet(frame: Any) -> Shown:
         below if rows else "No product to judge",
         head,
         lines,
-        left=(0, 1, 7),
+        left=(0, 1, 8),
         odd=odd,
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import Any
 
-from helpers.data.sample.world import Resource, World
+from helpers.data.sample.world import Resource, World, table
 
 REGIONS = {
     "us-east-1": "US East (N. Virginia)",
@@ -96,9 +97,12 @@ def _resource_id(world: World, one: Resource, provider: str) -> str | None:
 
 
 def _tags(world: World, one: Resource) -> dict[str, str]:
-    """Tags as they are: three spellings of the team's key, an owner who may have left, another company's scheme."""
+    """Tags as they are: three spellings of the team's key, an owner who may have left, another company's scheme.
+
+    What looks like waste and is none says so in a tag of its own (``purposes.csv``).
+    """
     owner = world.owner(one.team, max(one.first, date(2024, 10, 1))).lower().replace(" ", ".")
-    return {
+    scheme = {
         "std": {"team": one.team, "env": one.env, "owner": owner},
         "spot": {"team": one.team, "env": one.env},
         "cap": {"Team": one.team.lower(), "env": one.env},
@@ -108,3 +112,9 @@ def _tags(world: World, one: Resource) -> dict[str, str]:
         "fernlow": {"squad": "render", "stage": "live"},
         "oci": {"CostCenter": "CC-900"},
     }.get(one.style, {})
+    return scheme | _purposes().get(one.name, {})
+
+
+@cache
+def _purposes() -> dict[str, dict[str, str]]:
+    return {r["resource"]: {r["key"]: r["value"]} for r in table("purposes")}
