@@ -122,7 +122,7 @@ def what_changed(
             continue
         if name != currency:
             used.append(
-                f"1 {name} = {was:.6g} {currency} in {before.title} and {now:.6g} in {which.title} ({also})"
+                f"1 {name} = {was.normalize():.6g} {currency} in {before.title} and {now.normalize():.6g} in {which.title} ({also})"
             )
         frame = bridge(both, which, currency=name, days=equal)
         moved = _restated(deliveries, str(before), name, as_of) if equal is None else Decimal(0)

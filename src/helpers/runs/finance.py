@@ -78,7 +78,7 @@ def change_picture(change: Any) -> Any:
     said += [f"left out, not guessed: {gap}" for gap in about["gaps"]]
     return charts.bridge(
         frame,
-        start_label=f"{before.name}, as closed" if restated else before.title,
+        start_label=f"{before.name[:3]}, as closed" if restated else before.title,
         subtitle="; ".join(said),
     )
 
@@ -225,10 +225,11 @@ def ways(plans: Plans) -> Any:
             (
                 f"From above: {plans.above}, by share",
                 *(f"from zero {n}" for n in zero.notes),
-                "difference: between the first three",
+                "apart: the first three",
             )
         ),
         currency=plans.currency,
+        heads={grown.name: "By growth", driven.name: "By drivers", "difference": "Apart"},
     )
 
 
