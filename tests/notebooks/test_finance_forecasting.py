@@ -19,6 +19,8 @@ from tests.conftest import ROOT
 
 from helpers import catalog
 from helpers.__main__ import main
+from helpers.actions.budget_plans import plans
+from helpers.actions.finance_grid import by_provider
 from helpers.actions.finance_review import review
 from helpers.data import companions
 from helpers.lessons.exercises import makers
@@ -48,12 +50,17 @@ def reviewed(larkspur):
 
 
 @pytest.mark.parametrize(
-    "asked", [{}, {"month": "2026-10"}, {"month": "2025-09"}, {"department": "Checkout"}, {"currency": "EUR"}, {"provider": "Microsoft"}], ids=str
+    "asked", [{}, {"month": "2026-10"}, {"month": "2025-09", "provider": "Microsoft"}, {"department": "Checkout"}, {"currency": "EUR"}], ids=str
 )  # fmt: skip
 def test_each_month_and_scope_makes_a_report(larkspur, tmp_path, asked):
     found, words = report(larkspur, tmp_path / "report", **asked)
     assert found["month"] == asked.get("month", "2026-09")
     assert found["headline"] in " ".join(words.split())
+    if "currency" not in asked:
+        causes = {c["cause"]: D(c["amount"]) for c in found["change"]}
+        # a delivery of September restated August; deliveries know no departments
+        late = planted("missing-accrual")[0]["cost"]
+        assert causes["restatement"] == (0 if asked else D(late))
     if not asked:
         assert "over its budget" in found["headline"]
         stored = (tmp_path / "report" / "files" / "forecasts.csv").read_text("utf-8")
@@ -127,7 +134,7 @@ def test_the_missing_account_is_accrued_before_it_comes(larkspur, reviewed):
     run = begin("finance_forecasting", data=str(larkspur), as_of="2026-09-10", month="2026-08")
     owed = budgets.accruals(run.charges, run.month, currency="USD", as_of=run.as_of)
     assert list(owed["source"]) == ["oci-larkspur"]
-    assert abs(owed["amount"].sum() / D(planted("missing-accrual")[0]["cost"]) - 1) < D("0.02")
+    assert abs(sum(owed["amount"], D(0)) / D(planted("missing-accrual")[0]["cost"]) - 1) < D("0.02")
 
 
 def test_budgets_and_actuals_reconcile_with_the_charges(reviewed):
@@ -136,6 +143,33 @@ def test_budgets_and_actuals_reconcile_with_the_charges(reviewed):
     assert r.totals["2026-09"] == month.EffectiveCost.sum().execute()
     assert sum(r.status["actual"]) == r.totals["2026-09"]
     assert sum(r.waterfall["amount"]) == r.waterfall.attrs["total"] - r.waterfall.attrs["previous_total"]
+
+
+def test_budgets_are_proposed_and_the_grid_adds_up(reviewed, tmp_path):
+    run, r = reviewed
+    planned = plans(run, r)
+    assert [w.name for w in planned.ways] == [
+        "last year × growth",
+        "drivers × unit cost",
+        "from zero",
+        "from above",
+    ]
+    assert {str(m) for m in planned.months} == {m for w in planned.ways for m, _ in w.amounts}
+    held = {m for m, _ in budgets.budgets(run.table("budgets"), currency="USD")}
+    assert not held & {str(m) for m in planned.months} and len(planned.months) == 12
+    kept = tmp_path / "budget_proposal.csv"
+    kept.write_text(planned.files["budget_proposal.csv"], "utf-8")
+    assert companions.recognise(kept.read_text("utf-8").splitlines()[0].split(",")) == "budgets"
+    read = companions.read(kept).to_pandas()
+    whole = read[read["department"].isna()]
+    assert len(whole) == 12 and sum(whole["amount"]) == planned.proposed.total
+    assert read["approved_by"].isna().all()
+    drivers = planned.ahead.set_index("department")
+    assert drivers["drivers"]["Checkout"] > D("0.5") and "Platform" not in drivers.index
+    grid = by_provider(run, r)
+    for month in r.outlook.months:
+        cells = grid[grid["month"] == month]
+        assert {d: sum(c["mean"]) for d, c in cells.groupby("department")} == r.outlook.means(month)
 
 
 def test_the_forecast_of_an_earlier_day_sees_nothing_later(larkspur):
@@ -189,7 +223,7 @@ def test_each_decision_fires_for_its_finding_and_for_nothing_else(reviewed):
         columns=["month", "department", "amount", "currency"],
         dtype=object,
     )
-    assert set(run.playbook.decisions[i].id for i in range(len(run.playbook.decisions))) == {
+    assert {d.id for d in run.playbook.decisions} == {
         *RULES,
         "forecast-wrong",
     }

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from helpers.measures import budgets, outcomes, spend
+from helpers.measures import budgets, outcomes, spend, what_changed
 from helpers.models import spend as estimate
 from helpers.terms.period import Month
 
@@ -173,6 +173,24 @@ def review(run: Any) -> Review:
         _waterfall(stored, days, outlook, plain, currency), _found(parts, held, month, currency, bool(run.chosen["provider"])), issue, year, out, notes,
         {m: b for m in {k for k, _ in held} if (b := budgets.company(held, m)) is not None},
     )  # fmt: skip
+
+
+def changed(run: Any) -> Any:
+    """Why the month cost more or less than the one before: see `measures.what_changed.what_changed`.
+
+    The record of deliveries knows no departments: of one department restatements are not told apart.
+    """
+    deliveries = run.companions["deliveries"]
+    if run.chosen["provider"]:
+        deliveries = deliveries[deliveries["provider"] == run.chosen["provider"]]
+    return what_changed.what_changed(
+        run.charges,
+        run.month,
+        currency=run.currency,
+        rates=run.table("exchange_rates"),
+        deliveries=None if run.chosen["department"] else deliveries,
+        as_of=run.as_of,
+    )
 
 
 def scoped(run: Any, name: str) -> Any:

@@ -259,6 +259,40 @@ def day(run: Any) -> Exercise:
     )  # fmt: skip
 
 
+def grown(run: Any) -> Exercise:
+    """Cost grown from last month as it was closed, in all currencies, against the restated month and one currency."""
+    from helpers.actions.finance_review import changed
+    from helpers.measures.what_changed import by_cause
+
+    frame = by_cause(changed(run))
+    start, end = frame.attrs["previous_total"], frame.attrs["total"]
+    of = dict(zip(frame["cause"], frame["amount"], strict=True))
+    known = start > 0 and end > 0 and not frame.attrs["days"]
+    solution = end - start - of["restatement"] - of["exchange rate"] if known else None
+    months = [run.month.plus(-1), run.month]
+    own = [_review(run).totals.get(str(m), Decimal(0)) for m in months]
+    return Exercise(
+        8,
+        "What did we do ourselves?",
+        10,
+        f"Of the change since last month, all currencies in {run.currency}: how much is neither an exchange rate nor a later delivery of last month?",
+        "Begin with the whole change in the picture of causes, and take away the two that nobody in the company decided.",
+        "money",
+        solution,
+        "Only this part can be answered by engineers; the rest belongs to the bank and to the close."
+        if known
+        else "There is no whole month before this one to compare it with.",
+        _mistakes(
+            solution,
+            (known and end - start, "That is the whole change: it holds what came after last month’s close and what the rate moved."),
+            (known and end - start - of["exchange rate"], "You left the restatement in. It is last month’s cost, delivered late."),
+            (known and own[1] - own[0], "That leaves charges in other currencies out. They are paid too, at last month’s rate here."),
+        ),
+        unit=run.currency,
+        watch="Ask who would have been blamed for the late delivery.",
+    )  # fmt: skip
+
+
 def _mistakes(solution: Any, *found: tuple[Any, str]) -> tuple[Mistake, ...]:
     """Only where there is a solution; a mistake that gives the right answer by chance is none."""
     if solution is None:
@@ -270,4 +304,4 @@ def _mistakes(solution: Any, *found: tuple[Any, str]) -> tuple[Mistake, ...]:
     return tuple(kept.values())
 
 
-EXERCISES = (over, error, bias, hidden, width, late, day)
+EXERCISES = (over, error, bias, hidden, width, late, day, grown)

@@ -5,15 +5,24 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from helpers.actions.finance_review import Review, review, scoped
-from helpers.measures import outcomes
+from helpers.actions.budget_plans import Plans, plans
+from helpers.actions.finance_grid import by_provider
+from helpers.actions.finance_review import Review, changed, review, scoped
+from helpers.measures import budget_plan, outcomes
+from helpers.measures.what_changed import by_cause
 from helpers.terms.period import Month
 
 __all__ = [
+    "Plans",
     "Review",
+    "ahead",
+    "by_cause",
+    "change_picture",
+    "changed",
     "fan_of",
     "outcome_sentence",
     "outcomes_of",
+    "plans",
     "review",
     "scoped",
     "sheets",
@@ -22,6 +31,7 @@ __all__ = [
     "teams",
     "teams_title",
     "waterfall",
+    "ways",
 ]
 
 
@@ -49,6 +59,27 @@ def waterfall(review: Review) -> Any:
         end_label="This forecast",
         title=moved if end != start else f"The forecast of {month} did not move",
         subtitle=f"Forecast of {month}, effective cost, {review.currency}. A department: what its days have shown since",
+    )
+
+
+def change_picture(change: Any) -> Any:
+    """From last month as it was closed to this one, by cause, with the rates that were used and those that are missing."""
+    from helpers.views import charts, sentences
+
+    frame = by_cause(change)
+    about = frame.attrs
+    before, now = Month.parse(about["previous"]), Month.parse(about["month"])
+    restated = next(a for c, a in zip(frame["cause"], frame["amount"], strict=True) if c == "restatement")
+    equal = f", {sentences.count(about['days'])} equal days" if about["days"] else ""
+    said = [
+        f"From {before.title} to {now.title}, effective cost of all currencies, {about['currency']}{equal}"
+    ]
+    said += about["rates"]
+    said += [f"left out, not guessed: {gap}" for gap in about["gaps"]]
+    return charts.bridge(
+        frame,
+        start_label=f"{before.name[:3]}, as closed" if restated else before.title,
+        subtitle="; ".join(said),
     )
 
 
@@ -174,9 +205,76 @@ def outcome_sentence(run: Any, review: Review) -> str:
     return sentences_finance.outcome(earned, gaps, spent, review.currency, review.month)
 
 
-def sheets(review: Review) -> dict[str, Any]:
+def ways(plans: Plans) -> Any:
+    """The next budget three ways and from above, by department."""
+    from helpers.views import findings, sentences, tables
+
+    if not plans.ways:
+        return findings([], title="There is too little past to set a budget from")
+    grown, driven, zero, above = plans.ways
+    span = f"{plans.months[0].title} to {plans.months[-1].title}"
+    said = f"By drivers {span} costs {sentences.money(driven.total, plans.currency)}"
+    if driven is not plans.proposed:
+        said = f"At last year’s growth {span} costs {sentences.money(grown.total, plans.currency)}; no driver bears a cost"
+    gap = driven.total - above.total
+    said += f", {sentences.money(abs(gap), plans.currency)} {'more' if gap >= 0 else 'less'} than {plans.above} allows"
+    return tables.listing(
+        budget_plan.side_by_side(plans.ways),
+        title=said,
+        subtitle="; ".join(
+            (
+                f"From above: {plans.above}, by share",
+                *(f"from zero {n}" for n in zero.notes),
+                "apart: the first three",
+            )
+        ),
+        currency=plans.currency,
+        heads={grown.name: "By growth", driven.name: "By drivers", "difference": "Apart"},
+    )
+
+
+def ahead(plans: Plans) -> Any:
+    """The months ahead by trend and bottom-up, by department."""
+    from helpers.views import findings, sentences, tables
+
+    frame = plans.ahead
+    if not len(frame):
+        return findings([], title="No driver bears a department’s cost, so the trend stands alone")
+    first = frame.iloc[0]
+    more = "more" if first["gap"] >= 0 else "less"
+    months = [Month.parse(m).title for m in frame.attrs["months"]]
+    shown = frame.assign(drivers=[sentences.percent(s, 0) for s in frame["drivers"]])
+    return tables.listing(
+        shown,
+        title=f"Drivers expect {sentences.money(abs(first['gap']), plans.currency)} {more} for {first['department']} than the trend does",
+        subtitle=f"{months[0]} to {months[-1]}; what no driver bears is the trend’s in both",
+        currency=plans.currency,
+        heads={"drivers": "Borne by drivers", "bottom_up": "Bottom-up"},
+    )
+
+
+def _ways_by_month(plans: Plans) -> Any:
+    import pandas
+
+    rows = [(w.name, m, d, a) for w in plans.ways for (m, d), a in sorted(w.amounts.items())]
+    return pandas.DataFrame(rows, columns=["way", "month", "department", "amount"], dtype=object)
+
+
+def _notes(plans: Plans) -> Any:
+    import pandas
+
+    rows = [(w.name, n) for w in plans.ways for n in w.notes]
+    return pandas.DataFrame(rows, columns=["way", "note"], dtype=object)
+
+
+def sheets(run: Any, review: Review, change: Any, plans: Plans) -> dict[str, Any]:
     """Tables of the report's workbook."""
     return {
+        "By department and provider": by_provider(run, review),
+        "Budget ways": _ways_by_month(plans),
+        "Budget notes": _notes(plans),
+        "Bottom-up and trend": plans.ahead,
+        "What changed": change,
         "Forecast": review.forecast,
         "Budgets": review.status,
         "Coming budgets": review.next,

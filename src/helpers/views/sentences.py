@@ -50,7 +50,7 @@ FRACTIONS = [
         (1, 10, "a tenth"),
     ]
 ]
-CAUSES = {  # cause of measures.change -> what it is called where it adds, where it takes away
+CAUSES = {  # cause of measures.change and measures.what_changed -> what it is called where it adds, where it takes away
     "list price": ("higher list prices", "lower list prices"),
     "negotiated": ("less saved by negotiated prices", "more saved by negotiated prices"),
     "commitment": ("less saved by commitments", "more saved by commitments"),
@@ -61,6 +61,11 @@ CAUSES = {  # cause of measures.change -> what it is called where it adds, where
     "ended": ("credits that ended", "items no longer used"),
     "corrections": ("corrections", "corrections"),
     "no quantity": ("charges without a quantity", "charges without a quantity"),
+    "exchange rate": ("dearer foreign currencies", "cheaper foreign currencies"),
+    "restatement": (
+        "what came after last month was closed",
+        "what was taken back after last month was closed",
+    ),
 }
 
 
