@@ -154,11 +154,11 @@ class Economics:
         Empty where revenue is not known or the weeks show no fixed or no variable part.
         """
         fit = self.fits.get(row["product"])
-        if row["revenue"].is_nan() or fit is None or min(fit.per_unit or 0, fit.fixed or 0) <= 0:
+        per_unit, fixed = (fit.per_unit, fit.fixed) if fit else (None, None)
+        if row["revenue"].is_nan() or not per_unit or not fixed or min(per_unit, fixed) <= 0:
             return ""
-        days = Decimal(self.days or self.run.month.days)
-        fixed, price = CONTEXT.multiply(fit.fixed, days), ratio(row["revenue"], row["units"])
-        units, why = unit_economics.break_even(price, fit.per_unit, fixed)
+        month = CONTEXT.multiply(fixed, Decimal(self.days or self.run.month.days))
+        units, why = unit_economics.break_even(ratio(row["revenue"], row["units"]), per_unit, month)
         return "at no volume" if why else f"{CONTEXT.multiply(units, row['per']):,.0f} {row['driver']}"
 
     def sheet(self, horizon: str = "") -> Any:
