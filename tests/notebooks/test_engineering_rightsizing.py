@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import html
 import json
-import re
 import shutil
-from datetime import UTC, date, datetime
 from decimal import Decimal as D
-from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner
 from tests.conftest import ROOT
+from tests.notebooks.making import report, taken
 
 from helpers.__main__ import main
 from helpers.catalog import engineering
-from helpers.data import sources, store
 from helpers.runs import begin
 
-SCHEMA = json.loads((ROOT / "src" / "helpers" / "runs" / "results.schema.json").read_text("utf-8"))
 TRUTH = ROOT / "sample_data" / "truth"
 FOUND_BY = {
     "idle-machine": "idle machine", "oversized-machine": "oversized machine", "forgotten-snapshot": "snapshots",
@@ -31,22 +25,6 @@ FOUND_BY = {
     "nat-detour": "NAT detour", "latency-for-money": "oversized machine",
 }  # fmt: skip
 YEAR_NEEDED = {"cold-storage"}  # a store is still only if thirteen months show it
-
-
-def report(data: Path, to: Path, **parameters: str) -> tuple[dict, str]:
-    """results.json, held to its schema, and the words of the page."""
-    asked = [word for name, value in parameters.items() for word in ("-p", f"{name}={value}")]
-    done = CliRunner().invoke(
-        main, ["report", "engineering_rightsizing", "--data", str(data), "--to", str(to), *asked]
-    )
-    assert done.exit_code == 0, done.output
-    found = json.loads((to / "results.json").read_text("utf-8"))
-    jsonschema.validate(found, SCHEMA)
-    body = re.sub(r"(?s)<(style|script)\b.*?</\1>", " ", (to / "index.html").read_text("utf-8"))
-    words = html.unescape(re.sub(r"(?s)<[^>]*>", " ", body))
-    assert not re.search(r"\b(nan|NaN|None|inf|Infinity|NaT|Traceback)\b", words)
-    assert all(D(r["BilledCost"]["difference"]) == 0 for r in found["reconciliation"])
-    return found, words
 
 
 def kpi(found: dict, id: str, variant: str | None = None, currency: str = "USD") -> dict:
@@ -72,7 +50,7 @@ def kpi(found: dict, id: str, variant: str | None = None, currency: str = "USD")
     ids=str,
 )  # fmt: skip
 def test_each_month_and_scope_makes_a_report(larkspur, tmp_path, asked):
-    found, words = report(larkspur, tmp_path / "report", **asked)
+    found, words = report("engineering_rightsizing", larkspur, tmp_path / "report", **asked)
     assert ("kgCO2e" in words) is ("carbon" in asked)
     assert found["month"] == asked.get("month", "2026-09")
     assert found["headline"] in " ".join(words.split())
@@ -81,7 +59,7 @@ def test_each_month_and_scope_makes_a_report(larkspur, tmp_path, asked):
 
 
 def test_the_whole_company_is_advised_to_the_cent_and_its_files_are_written(larkspur, tmp_path):
-    found, words = report(larkspur, tmp_path / "report", month="2026-09")
+    found, words = report("engineering_rightsizing", larkspur, tmp_path / "report", month="2026-09")
     saving = D(kpi(found, "possible-saving")["value"])
     parts = [
         D(kpi(found, "possible-saving", v)["value"])
@@ -206,7 +184,7 @@ def test_a_store_of_nothing_but_charges_makes_an_honest_page(larkspur, tmp_path)
     shutil.copytree(larkspur, bare)
     for folder in (bare / "companions").iterdir():
         shutil.rmtree(folder)
-    found, words = report(bare, tmp_path / "report", month="2026-09")
+    found, words = report("engineering_rightsizing", bare, tmp_path / "report", month="2026-09")
     words = " ".join(words.split())
     assert "no hourly use is known" in words
     assert "No list of actions is kept yet" in words
@@ -216,20 +194,10 @@ def test_a_store_of_nothing_but_charges_makes_an_honest_page(larkspur, tmp_path)
     assert D(kpi(found, "possible-saving", "idle")["value"]) == 0
 
 
-FILES = {
-    "real": "focus_1.0_four_providers_sample.csv",
-    "gcp 1.2": "gcp_1_2_cost_and_usage_rows100_seed42.csv",
-}
-
-
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", ["real", "gcp 1.2"])
 def test_files_of_others_make_a_report(shared, tmp_path, file):
-    staged = sources.stage(
-        sources.find(shared / "focus" / FILES[file], today=date(2026, 11, 24)), tmp_path / "staged"
-    )
-    outcome = store.ingest(tmp_path / "store", staged, now=datetime(2026, 11, 24, tzinfo=UTC))
-    month = max(outcome.slices, key=lambda s: s.rows).period
-    report(tmp_path / "store", tmp_path / "report", month=month)
+    folder, month, _ = taken(shared, file, tmp_path)
+    report("engineering_rightsizing", folder, tmp_path / "report", month=month)
 
 
 def test_a_parameter_that_is_no_number_is_refused_with_a_remedy(larkspur, tmp_path):

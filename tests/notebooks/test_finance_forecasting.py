@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
-import re
 import shutil
 from datetime import date
 from decimal import Decimal as D
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 from tests.conftest import ROOT
+from tests.notebooks.making import report
 
 from helpers import catalog
-from helpers.__main__ import main
 from helpers.actions.budget_plans import plans
 from helpers.actions.finance_grid import by_provider
 from helpers.actions.finance_review import review
@@ -28,19 +24,6 @@ from helpers.measures import budgets
 from helpers.runs.session import begin
 
 TRUTH = ROOT / "sample_data" / "truth"
-
-
-def report(data: Path, to: Path, **parameters: str) -> tuple[dict, str]:
-    asked = [word for name, value in parameters.items() for word in ("-p", f"{name}={value}")]
-    done = CliRunner().invoke(
-        main, ["report", "finance_forecasting", "--data", str(data), "--to", str(to), *asked]
-    )
-    assert done.exit_code == 0, done.output
-    page = (to / "index.html").read_text("utf-8")
-    body = re.sub(r"(?s)<(style|script)\b.*?</\1>", " ", page)
-    words = html.unescape(re.sub(r"(?s)<[^>]*>", " ", body))
-    assert not re.search(r"\b(nan|NaN|None|inf|Infinity|NaT|Traceback)\b", words)
-    return json.loads((to / "results.json").read_text("utf-8")), words
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +36,7 @@ def reviewed(larkspur):
     "asked", [{}, {"month": "2026-10"}, {"month": "2025-09", "provider": "Microsoft"}, {"department": "Checkout"}, {"currency": "EUR"}], ids=str
 )  # fmt: skip
 def test_each_month_and_scope_makes_a_report(larkspur, tmp_path, asked):
-    found, words = report(larkspur, tmp_path / "report", **asked)
+    found, words = report("finance_forecasting", larkspur, tmp_path / "report", **asked)
     assert found["month"] == asked.get("month", "2026-09")
     assert found["headline"] in " ".join(words.split())
     if "currency" not in asked:
@@ -85,7 +68,7 @@ def test_a_store_without_companion_tables_gives_an_honest_page(larkspur, tmp_pat
     bare = tmp_path / "store"
     shutil.copytree(larkspur, bare)
     shutil.rmtree(bare / "companions")
-    found, words = report(bare, tmp_path / "report")
+    found, words = report("finance_forecasting", bare, tmp_path / "report")
     assert "no budget" in found["headline"]
     assert "No stored forecast can be judged yet" in words
     assert {a["id"] for a in found["actions"]} <= {

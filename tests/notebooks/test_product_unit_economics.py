@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from decimal import Decimal as D
 from types import SimpleNamespace
 
-import jsonschema
 import pytest
-from click.testing import CliRunner
 from tests.conftest import ROOT
+from tests.notebooks.making import report, taken
 
-from helpers.__main__ import main
 from helpers.catalog.product_economics import Economics
 from helpers.lessons import exercise
 from helpers.lessons.exercises import makers
 from helpers.runs import begin
 from helpers.terms.errors import UsageError
 
-SCHEMA = json.loads((ROOT / "src" / "helpers" / "runs" / "results.schema.json").read_text("utf-8"))
 TRUTH = ROOT / "sample_data" / "truth"
 ID = "product_unit_economics"
 
 
 def planted(kind):
     return json.loads((TRUTH / f"{kind}.json").read_text("utf-8"))
-
-
-def report(data, to, **parameters):
-    asked = [word for name, value in parameters.items() for word in ("-p", f"{name}={value}")]
-    done = CliRunner().invoke(main, ["report", ID, "--data", str(data), "--to", str(to), *asked])
-    assert done.exit_code == 0, done.output
-    found = json.loads((to / "results.json").read_text("utf-8"))
-    jsonschema.validate(found, SCHEMA)
-    page = re.sub(r"(?s)<(style|script)\b.*?</\1>", " ", (to / "index.html").read_text("utf-8"))
-    words = html.unescape(re.sub(r"(?s)<[^>]*>", " ", page))
-    assert not re.search(r"\b(nan|NaN|None|inf|Infinity|NaT|Traceback)\b", words)
-    return found, " ".join(words.split())
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +71,9 @@ def test_where_revenue_pays_for_all_is_said_where_it_can_be(sheet, books):
     assert said.endswith(" documents") and units > row["units"] * row["per"], "it loses money today"
     fit = books.fits["Documents"]
     earned = units / row["per"] * (row["revenue"] / row["units"] - fit.per_unit)
-    assert abs(earned - fit.fixed * books.run.month.days) < D("0.02"), "what is left of each unit pays for the fixed part"
+    assert abs(earned - fit.fixed * books.run.month.days) < D("0.02"), (
+        "what is left of each unit pays for the fixed part"
+    )
 
 
 def test_whom_to_end_and_whom_to_scale_is_found_and_nobody_else(sheet, owner):
@@ -192,21 +177,14 @@ def test_exercises_have_something_to_say_where_there_is_nothing_to_ask(larkspur)
     ids=str,
 )  # fmt: skip
 def test_each_month_and_scope_makes_a_report(larkspur, tmp_path, asked):
-    found, words = report(larkspur, tmp_path / "report", **asked)
+    found, words = report("product_unit_economics", larkspur, tmp_path / "report", **asked)
     assert found["headline"] in words
     assert (tmp_path / "report" / "files" / "rule_sheet.csv").is_file()
 
 
 def test_a_store_without_companions_makes_an_honest_page(shared, tmp_path):
-    from datetime import UTC, date, datetime
-
-    from helpers.data import sources, store
-
-    file = shared / "focus" / "aws_1_2_cost_and_usage_rows100_seed42.csv"
-    staged = sources.stage(sources.find(file, today=date(2026, 11, 24)), tmp_path / "staged")
-    outcome = store.ingest(tmp_path / "store", staged, now=datetime(2026, 11, 24, tzinfo=UTC))
-    month = max(outcome.slices, key=lambda s: s.rows).period
-    _, words = report(tmp_path / "store", tmp_path / "report", month=month)
+    folder, month, _ = taken(shared, "aws 1.2", tmp_path)
+    _, words = report("product_unit_economics", folder, tmp_path / "report", month=month)
     assert "products.csv says which charges belong to which product" in words
 
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import csv
-import html
 import json
-import re
 import shutil
 import time
-from datetime import date
 from decimal import Decimal as D
 from pathlib import Path
 
-import jsonschema
 import pytest
 from click.testing import CliRunner
 from tests.conftest import ROOT
+from tests.notebooks.making import report, taken
 
 from helpers.__main__ import main
 from helpers.catalog.footprint import footprint
 from helpers.models import emissions
 from helpers.runs import begin
 
-SCHEMA = json.loads((ROOT / "src" / "helpers" / "runs" / "results.schema.json").read_text("utf-8"))
 TRUTH = ROOT / "sample_data" / "truth"
 
 
@@ -46,28 +42,12 @@ def carbon(used):
     return footprint(begin("sustainability_emissions", data=str(used), month="2026-09"))
 
 
-def report(data: Path, to: Path, **parameters: str) -> tuple[dict, str]:
-    """results.json, held to its schema, and the words of the page."""
-    asked = [word for name, value in parameters.items() for word in ("-p", f"{name}={value}")]
-    done = CliRunner().invoke(
-        main, ["report", "sustainability_emissions", "--data", str(data), "--to", str(to), *asked]
-    )
-    assert done.exit_code == 0, done.output
-    found = json.loads((to / "results.json").read_text("utf-8"))
-    jsonschema.validate(found, SCHEMA)
-    page = (to / "index.html").read_text("utf-8")
-    body = re.sub(r"(?s)<(style|script)\b.*?</\1>", " ", page)
-    words = html.unescape(re.sub(r"(?s)<[^>]*>", " ", body))
-    assert not re.search(r"\b(nan|NaN|None|inf|Infinity|NaT|Traceback)\b", words)
-    return found, words
-
-
 @pytest.fixture(scope="session")
 def september(used, tmp_path_factory) -> tuple[dict, str, Path]:
     """The report of the last closed month: results, words, folder."""
     to = tmp_path_factory.mktemp("september") / "report"
     started = time.perf_counter()
-    found, words = report(used, to)
+    found, words = report("sustainability_emissions", used, to)
     assert time.perf_counter() - started < 60
     return found, words, to
 
@@ -90,7 +70,7 @@ def test_the_last_closed_month_makes_a_report(september):
     ids=str,
 )
 def test_each_month_and_scope_makes_a_report(used, tmp_path, asked):
-    found, words = report(used, tmp_path / "report", **asked)
+    found, words = report("sustainability_emissions", used, tmp_path / "report", **asked)
     assert found["month"] == asked["month"] and found["headline"] in " ".join(words.split())
     if asked.get("provider") == "Lumenlog":
         assert found["headline"].startswith("No emissions are known") and "Lumenlog has no figure" in words
@@ -103,7 +83,7 @@ def test_a_store_without_use_drivers_or_budget_is_an_honest_page(larkspur, tmp_p
     shutil.copytree(larkspur, bare)
     for name in ("drivers", "usage", "budgets"):
         shutil.rmtree(bare / layout.COMPANIONS / name, ignore_errors=True)
-    found, words = report(bare, tmp_path / "report", month="2026-09")
+    found, words = report("sustainability_emissions", bare, tmp_path / "report", month="2026-09")
     kpis = {k["id"]: k for k in found["kpis"] if not k.get("variant")}
     assert D(kpis["emissions-on-measured-use"]["value"]) == 0
     assert "No product has both charges and business figures" in words
@@ -193,7 +173,7 @@ def test_factors_of_a_file_win_and_the_page_says_so(used, tmp_path):
     )  # fmt: skip
     done = CliRunner().invoke(main, ["ingest", str(file), str(budget), str(export), "--to", str(folder)])
     assert done.exit_code == 0, done.output
-    found, words = report(folder, tmp_path / "report", month="2026-09")
+    found, words = report("sustainability_emissions", folder, tmp_path / "report", month="2026-09")
     assert "1 rows are the company’s own" in words and "our supplier" in words
     kpis = {k["id"]: k for k in found["kpis"] if not k.get("variant")}
     assert kpis["old-emission-factors"]["value"] == "0.000000000000"
@@ -206,7 +186,8 @@ def test_factors_in_a_wrong_unit_stop_the_report_with_the_place(used, tmp_path):
     shutil.copytree(used, folder)
     file = tmp_path / "carbon_factors.csv"
     file.write_text(
-        "kind,provider,region,year,value,unit,basis,source,read\ngrid,AWS,eu-west-1,2025,250,kgCO2e/kWh,location,x,\n", "utf-8"
+        "kind,provider,region,year,value,unit,basis,source,read\ngrid,AWS,eu-west-1,2025,250,kgCO2e/kWh,location,x,\n",
+        "utf-8",
     )
     assert CliRunner().invoke(main, ["ingest", str(file), "--to", str(folder)]).exit_code == 0
     done = CliRunner().invoke(
@@ -216,20 +197,10 @@ def test_factors_in_a_wrong_unit_stop_the_report_with_the_place(used, tmp_path):
     assert "carbon_factors.csv, row 2" in done.output and "grams written as kilograms" in done.output
 
 
-@pytest.mark.parametrize(
-    "file", ["focus_1.0_four_providers_sample.csv", "aws_1_2_cost_and_usage_rows100_seed42.csv"]
-)
+@pytest.mark.parametrize("file", ["real", "aws 1.2"])
 def test_files_of_others_make_a_report(shared, tmp_path, file):
-    from datetime import UTC, datetime
-
-    from helpers.data import sources, store
-
-    staged = sources.stage(
-        sources.find(shared / "focus" / file, today=date(2026, 11, 24)), tmp_path / "staged"
-    )
-    outcome = store.ingest(tmp_path / "store", staged, now=datetime(2026, 11, 24, tzinfo=UTC))
-    month = max(outcome.slices, key=lambda s: s.rows).period
-    found, _ = report(tmp_path / "store", tmp_path / "report", month=month)
+    folder, month, _ = taken(shared, file, tmp_path)
+    found, _ = report("sustainability_emissions", folder, tmp_path / "report", month=month)
     assert found["headline"]
 
 

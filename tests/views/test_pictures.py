@@ -171,3 +171,17 @@ def test_a_heat_shows_its_heads_whole_and_no_column_of_zeros():
     assert "negotiated" not in chart.head
     for width in (theme.WIDE, theme.PHONE):
         assert not any("…" in t.get_text() for t in chart.draw(width).axes.texts)
+
+
+def test_figures_that_are_texts_already_stand_on_the_right():
+    frame = pd.DataFrame(
+        {
+            "what": ["a", "b"],
+            "share": ["+4.9 %", "—"],
+            "month": ["2026-09", "2026-10"],
+            "said": ["12", "twelve"],
+        }
+    )
+    markup = tables.listing(frame, title="T").html
+    right = {name for kind, name in re.findall(r'<th scope="col"(| class="kit-r")>(\w+)', markup) if kind}
+    assert right == {"Share"}

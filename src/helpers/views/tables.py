@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Any
@@ -98,7 +99,7 @@ def shares(
 def listing(
     frame: Any, *, title: str, subtitle: str = "", currency: str = "", heads: Mapping[str, str] | None = None
 ) -> Shown:
-    """Any small DataFrame as it is: Decimals as numbers on the right, everything else as words.
+    """Any small DataFrame as it is: numbers, also those that are texts already, on the right, everything else as words.
 
     Parameters
     ----------
@@ -124,10 +125,16 @@ def listing(
 
     head = [(heads or {}).get(c, _words(c).capitalize()) for c in columns]
     rows = [[said(c, v) for c, v in zip(columns, row, strict=True)] for row in frame.itertuples(index=False)]
-    left = [0, *(i for i, c in enumerate(columns) if c not in numeric)]
+    left = [0, *(i for i, c in enumerate(columns) if c not in numeric and not _figures(frame[c]))]
     below = f"{subtitle}{', ' if subtitle and currency else ''}{currency}"
     body = table(head, rows, caption=f"{title}. {below}", left=left)
     return Shown(block("listing", titled(title, below) + body), f"{title}\n{below}\n{text_table(head, rows)}")
+
+
+def _figures(values) -> bool:
+    """Whether every text of a column is a figure, such as ``12.5 %``, or a dash for one that is not known."""
+    texts = [plain(v) for v in values if v is not None and v == v]
+    return any(texts) and all(re.fullmatch(r"[+−-]?[\d.,\s\u00a0]+%?|[—–]?", t) for t in texts)
 
 
 def _together(lines, top, marked):
