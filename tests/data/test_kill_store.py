@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.data.storing import CHILDREN, NOW, answer, billed, charge, child_ingest, put, stage
 
-from helpers.data import delta, layout
+from helpers.data import delta, layout, locks
 from helpers.data import store as stores
 from helpers.data.delivery import Staged
 from helpers.terms.errors import Refused
@@ -105,6 +105,25 @@ def kill_at_random(store, delivery, tmp_path, times, seed) -> dict[str, int]:
         assert billed(store) in (BEFORE, AFTER)
         seen["tidied"] += bool(recover(store, delivery, tmp_path / f"r{n}"))
     return seen
+
+
+def test_a_writer_that_died_before_its_folder_had_a_name_is_tidied_up_too(store, delivery, tmp_path):
+    (store / ".staging" / ".0123456789abcdef").mkdir(parents=True)
+    assert recover(store, delivery, tmp_path / "r")
+
+
+def test_a_folder_taken_for_a_dead_writers_is_made_again(store, monkeypatch):
+    real, taken = Path.rename, []
+
+    def once(self, target):
+        if self.name.startswith(".") and not taken:
+            taken.append(shutil.rmtree(self))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", once)
+    with locks.staging(store) as folder:
+        assert taken and folder.is_dir() and not folder.name.startswith(".")
+    assert not list((store / ".staging").iterdir())
 
 
 def test_killed_at_ten_random_moments(store, delivery, tmp_path):

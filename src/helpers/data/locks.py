@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from helpers.terms.errors import KitError, Refused
@@ -81,17 +82,7 @@ def staging(store: Path) -> Iterator[Path]:
     A lock on the folder shows that its owner lives: the kernel frees it when the process dies, however it dies, so
     the next writer can tell leftovers from work in progress.
     """
-    from filelock import FileLock
-
-    name = uuid4().hex
-    folder, unseen = Path(store) / STAGING / name, Path(store) / STAGING / f".{name}"
-    try:
-        unseen.mkdir(parents=True)
-        lock = FileLock(unseen / LOCK)
-        lock.acquire(timeout=0)
-        unseen.rename(folder)  # locked before a cleaner can see it
-    except OSError as problem:
-        raise unwritable(problem, Path(store)) from problem
+    folder, lock = _own_folder(Path(store))
     try:
         yield folder
     finally:
@@ -100,18 +91,42 @@ def staging(store: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _own_folder(store: Path, tries: int = 5) -> tuple[Path, Any]:
+    """A new staging folder, locked before it has its name."""
+    from filelock import FileLock
+
+    name = uuid4().hex
+    folder, unseen = store / STAGING / name, store / STAGING / f".{name}"
+    lock = FileLock(unseen / LOCK)
+    try:
+        unseen.mkdir(parents=True)
+        lock.acquire(timeout=0)
+        unseen.rename(folder)
+    except OSError as problem:
+        lock.release()
+        # a cleaner took it for a dead writer's, in the moment before it was locked or named
+        if tries and (isinstance(problem, FileNotFoundError | TimeoutError)):
+            return _own_folder(store, tries - 1)
+        raise unwritable(problem, store) from problem
+    return folder, lock
+
+
 def leftovers(store: Path) -> list[Path]:
     """Staging folders whose owner has died. Call it while `writing`."""
     from filelock import FileLock, Timeout
 
     found = []
-    for folder in sorted((store / STAGING).glob("[!.]*")):
+    for folder in sorted((store / STAGING).glob("*")):
         lock = FileLock(folder / LOCK)
         try:
             lock.acquire(timeout=0)
-        except Timeout:
+            lock.release()
+            if folder.name.startswith(
+                "."
+            ):  # its owner died before naming it, or finds it gone and takes another
+                folder = folder.rename(folder.with_name(folder.name[1:]))
+        except (Timeout, FileNotFoundError):
             continue
-        lock.release()
         found.append(folder)
     return found
 
