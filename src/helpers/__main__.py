@@ -6,12 +6,9 @@ Exit codes, one table for all verbs: `helpers.terms.errors.EXIT_CODES`. Heavy im
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,159 +17,18 @@ import click
 
 from helpers import __version__
 from helpers.terms import errors
-from helpers.terms.errors import KitError, Refused, UsageError
-
-
-def store_option(verb: Callable) -> Callable:
-    """``--data STORE``."""
-    shown = "$FINOPS_DATA, else ./store"
-    option = click.option("--data", metavar="STORE", envvar="FINOPS_DATA", default="store", show_default=shown, help="Folder of the store.")  # fmt: skip
-    return option(verb)
-
-
-class Kit(click.Group):
-    """Verbs in the order of use, and one way to say what went wrong."""
-
-    screen: Any = None  # where `--json -` writes
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def main(self, args=None, prog_name=None, **_: Any) -> Any:  # type: ignore[override]
-        given = _json_target(list(args if args is not None else sys.argv[1:]))
-        as_json = ""  # an answer goes nowhere before the place for it is known to be free
-        Kit.screen = sys.stdout
-        with suppress(ValueError):  # only a main thread may
-            signal.signal(signal.SIGTERM, _stopped)
-        try:
-            _json_may_stand(given)
-            as_json = given
-            # with `--json -` the screen gets the record and nothing else, so that a program can read it
-            with redirect_stdout(sys.stderr) if as_json == "-" else nullcontext():
-                code = super().main(args, prog_name or "finops", standalone_mode=False)
-            sys.exit(code if isinstance(code, int) else errors.DONE)
-        except click.ClickException as problem:
-            said = UsageError(problem.format_message(), "", "finops --help")
-            _fail(said, as_json, problem.show if not as_json else None)
-        except (click.Abort, KeyboardInterrupt):
-            _fail(Refused("stopped by you; nothing was changed"), as_json)
-        except KitError as problem:
-            _fail(problem, as_json)
-        except OSError as problem:
-            what = os.strerror(problem.errno) if problem.errno else str(problem)
-            where = str(problem.filename) if problem.filename else None
-            _fail(Refused(what, "a disk with room and a folder that you may write", "mend that, then run it again; nothing was changed", file=where), as_json)  # fmt: skip
-        except Exception as problem:  # a bug of ours: a sentence for the person, the rest to a log
-            _fail(_bug(problem), as_json)
-
-
-def _stopped(*_: Any) -> None:
-    """A scheduler's stop ends like a person's: what runs is ended, what is half done is cleared away."""
-    raise KeyboardInterrupt
-
-
-class WithNotebooks(click.Command):
-    """Its help lists the notebooks that there are."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from helpers.catalog import notebooks
-
-        formatter.write_paragraph()
-        formatter.write_text(f"Notebooks: {', '.join(notebooks.ids())}; or the path of an .ipynb file.")
-
-
-def _fail(problem: KitError, as_json: str, show: Callable[[], None] | None = None) -> None:
-    from helpers.runs.secrets import masked
-
-    if as_json:
-        record = {k: masked(v) if isinstance(v, str) else v for k, v in problem.record().items()}
-        _emit(record, as_json)
-    if show:
-        show()
-    else:
-        for line in [*str(problem).splitlines(), *(f"  {n}" for n in getattr(problem, "__notes__", []))]:
-            click.echo(masked(line), err=True)
-    sys.exit(problem.code)
-
-
-def _bug(problem: Exception) -> KitError:
-    import tempfile
-    import traceback
-
-    from helpers.runs.secrets import masked
-
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="finops-", suffix=".log", delete=False, encoding="utf-8"
-    ) as log:
-        log.write(masked("".join(traceback.format_exception(problem))))
-    return Refused(
-        f"something went wrong inside the kit ({type(problem).__name__})",
-        "",
-        f"the details are in {log.name}; please report them with what you did",
-    )
-
-
-def _json_target(args: list[str]) -> str:
-    for at, arg in enumerate(args):
-        if arg.startswith("--json="):
-            return arg.partition("=")[2]
-        if arg == "--json":
-            after = args[at + 1] if at + 1 < len(args) else ""
-            return after if after and (after == "-" or not after.startswith("-")) else "-"
-    return ""
-
-
-def _json_may_stand(target: str) -> None:
-    """``--json`` never writes over something else: `finops ingest --json export.csv` would lose the export."""
-    path = Path(target)
-    if target in ("", "-"):
-        return
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UsageError(f"--json {target} is no file that can be written", "a file in a folder that is there", "give another name, or - for the screen")  # fmt: skip
-    if path.exists() and path.stat().st_size:
-        with path.open("rb") as file:
-            begins = file.read(64).lstrip()[:1]
-        if begins not in (b"{", b"["):
-            raise UsageError(f"--json would write over {target}, which is no JSON", "a name that is free, or an earlier answer", "give the option a name of its own, or put it behind the files")  # fmt: skip
-
-
-def _emit_in_order(record: Any, target: str) -> None:
-    """As `_emit`, the names in their own order."""
-    _emit(record, target, in_order=True)
-
-
-def _emit(record: Any, target: str, in_order: bool = False) -> None:
-    text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=not in_order, default=str)
-    if target == "-":
-        click.echo(text, file=Kit.screen)
-        return
-    path = Path(target)
-    half = path.with_name(f".{path.name}.part")
-    half.write_text(text + "\n", "utf-8")
-    half.replace(path)
-
-
-def _day(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
-    from helpers.terms.period import parse_day
-
-    return parse_day(value) if value else None
-
-
-def reading(verb: Callable) -> Callable:
-    """The options of every verb that reads a store."""
-    verb = click.option("--json", "as_json", is_flag=False, flag_value="-", default="", metavar="[FILE|-]", help="Also as JSON, to a file or the screen.")(verb)  # fmt: skip
-    verb = click.option("--as-of", callback=_day, metavar="DATE", help="Take the deliveries dated up to this day (UTC).")(verb)  # fmt: skip
-    return store_option(verb)
-
-
-def writing(help: str, default: str | None = None) -> Callable:
-    """The options of every verb that writes."""
-
-    def add(verb: Callable) -> Callable:
-        verb = click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")(verb)
-        return click.option("--to", metavar="FOLDER", default=default, required=default is None, show_default=bool(default), help=help)(verb)  # fmt: skip
-
-    return add
+from helpers.terms.errors import UsageError
+from helpers.verbs.options import (
+    Kit,
+    WithNotebooks,
+    day,
+    emit,
+    emit_in_order,
+    json_may_stand,
+    reading,
+    store_option,
+    writing,
+)
 
 
 @click.group(cls=Kit, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -185,6 +41,10 @@ def main() -> None:
                 4 damaged · 5 refused or failed, nothing changed
     Times without a zone are UTC.
     """
+
+
+# verb -> (its module in helpers.verbs, one line for `finops --help`)
+main.elsewhere = {}
 
 
 @main.command()
@@ -241,7 +101,7 @@ def init(data: str, as_of: Any, as_json: str, to: str, dry_run: bool, force: boo
         verb = "would write" if dry_run else "wrote"
         click.echo(f"{verb} {Path(to) / draft.path.name}: {draft.rows} rows. {draft.note}")
     if as_json:
-        _emit([{"file": d.path.name, "rows": d.rows, "note": d.note} for d in drafts], as_json)
+        emit([{"file": d.path.name, "rows": d.rows, "note": d.note} for d in drafts], as_json)
     if not dry_run:
         click.echo(f"Complete them, then: finops ingest {to} --to {data}")
 
@@ -315,7 +175,7 @@ def ingest(files, to, dry_run, source, periods, replace, append, accept_older, a
             kept = None if dry_run else hourly.keep(to, use, delivery.delivered, now=now)
             told["usage"] = _say_use(use, kept)
     if as_json:
-        _emit(told, as_json)
+        emit(told, as_json)
 
 
 def _beside(to: str, dry_run: bool) -> Any:
@@ -427,7 +287,7 @@ def check(data: str, as_of: Any, as_json: str, deep: bool) -> None:
     if as_json:
         import dataclasses
 
-        _emit({"verified": dataclasses.asdict(verified), "exact": reconciled.exact, "lines": reconciled.frame().astype(str).to_dict("records"), "findings": [f.record() for f in found], "invoices": [dataclasses.asdict(i) | {"difference": i.difference} for i in invoices]}, as_json)  # fmt: skip
+        emit({"verified": dataclasses.asdict(verified), "exact": reconciled.exact, "lines": reconciled.frame().astype(str).to_dict("records"), "findings": [f.record() for f in found], "invoices": [dataclasses.asdict(i) | {"difference": i.difference} for i in invoices]}, as_json)  # fmt: skip
     if not reconciled.exact:
         sys.exit(errors.NOT_RECONCILED)
     if any(f.severity != "note" for f in found):
@@ -438,7 +298,7 @@ def check(data: str, as_of: Any, as_json: str, deep: bool) -> None:
 @reading
 @click.option("--compact", is_flag=True, help="Join the small files of each month.")
 @click.option(
-    "--vacuum", metavar="KEEP-SINCE", callback=_day, help="Delete files that no day from this one on needs."
+    "--vacuum", metavar="KEEP-SINCE", callback=day, help="Delete files that no day from this one on needs."
 )
 @click.option("--upgrade", is_flag=True, help="Raise an older store to this kit's format.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
@@ -469,7 +329,7 @@ def history(data, as_of, as_json, compact, vacuum, upgrade, dry_run) -> None:
                 )
                 click.echo(f"  {c.period} {key[0]} {c.account} {c.action}: billed {plain(before)} → {plain(after)} {key[1]}, rows {c.rows_before:,} → {c.rows_after:,}")  # fmt: skip
     if as_json:
-        _emit([r.plain() for r in records], as_json)
+        emit([r.plain() for r in records], as_json)
 
 
 @main.command()
@@ -493,7 +353,7 @@ def kpis(data: str, as_of: Any, as_json: str, everything: bool) -> None:
             )
     click.echo(", ".join(f"{n} {state}" for state, n in counted.items()))
     if as_json:
-        _emit([f.as_record() for f in fit], as_json)
+        emit([f.as_record() for f in fit], as_json)
 
 
 @main.command("forecast")
@@ -530,13 +390,13 @@ def forecast_series(file: str, horizon: int, as_json: str, notes: str | None) ->
     from helpers.models.outlook import outlook
 
     found = outlook(files.read(file), horizon)
-    _emit_in_order(found.values, as_json)
+    emit_in_order(found.values, as_json)
     for name, said in found.notes.items():
         for sentence in said:
             click.echo(f"note: {name}: {sentence}", err=True)
     if notes:
-        _json_may_stand(notes)
-        _emit({"notes": found.notes, "trusted": found.trusted}, notes)
+        json_may_stand(notes)
+        emit({"notes": found.notes, "trusted": found.trusted}, notes)
     if as_json != "-":
         click.echo(f"{len(found.values)} series, {horizon} steps ahead: {as_json}")
 
@@ -579,7 +439,7 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) 
         f"{len(manifest['reconciliation'])} lines reconciled, difference 0.00; {seconds:.1f} s", err=True
     )
     if as_json:
-        _emit(manifest, as_json)
+        emit(manifest, as_json)
 
 
 @main.command(cls=WithNotebooks)
@@ -606,15 +466,13 @@ def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port)
     made = learner.write(notebook, Path(to), Path(data), begin=begin if facilitator else None, as_of=day)
     click.echo(f"{made}\nOpen it: jupyter lab {made}")
     if as_json:
-        _emit({"notebook": str(made)}, as_json)
+        emit({"notebook": str(made)}, as_json)
 
 
 @main.command(cls=WithNotebooks)
 @click.argument("notebook", default="practitioner_kpis")
 @store_option
-@click.option(
-    "--as-of", callback=_day, metavar="DATE", help="Take the deliveries dated up to this day (UTC)."
-)
+@click.option("--as-of", callback=day, metavar="DATE", help="Take the deliveries dated up to this day (UTC).")
 @click.option("--port", default=8866, show_default=True)
 @click.option("--open/--no-open", "browser", default=False, help="Open a browser.")
 def serve(notebook, data, as_of, port, browser) -> None:
