@@ -264,11 +264,13 @@ def begin(
     NotReconciled
         If a total of the store differs from its sources.
     """
-    from helpers.data import allocation, open_charges, store
+    from helpers.data import allocation, delta, open_charges, store
 
     folder = _store(data)
     day = parse_day(as_of) if as_of else None
     if os.environ.get("FINOPS_MODE") == "report":
+        if not delta.pinned(folder):
+            delta.pin(folder)  # one state from here to the last cell, whatever is delivered meanwhile
         store.verify(folder, deep=True)  # a flipped byte can be read as another amount: 6 % of them are
     charges = open_charges(folder, day)
     held = _held(charges)
