@@ -34,6 +34,7 @@ from helpers.terms.errors import KitError, Refused, RunFailed, UsageError
 from helpers.terms.quick import skip_grammar
 
 FILES = ("index.html", "results.json", "actions.csv", "tables.xlsx", "notebook.ipynb", "manifest.json")
+LATER = ("files", "tables", "report.pdf")  # what a report may hold beside these
 EXCHANGE = 2  # renameat2's flag: two folders change places in one step
 AT_FDCWD = -100
 PR_SET_PDEATHSIG = 1
@@ -551,8 +552,9 @@ def _is_report(folder: Path) -> bool:
 def _may_replace(to: Path) -> None:
     if not to.exists():
         return
-    known = {*FILES, "files"} | _made_before(to)
-    foreign = sorted(p.name for p in to.iterdir() if p.name not in known) if to.is_dir() else [to.name]
+    foreign = (
+        sorted(p.name for p in to.iterdir() if p.name not in (*FILES, *LATER)) if to.is_dir() else [to.name]
+    )
     if foreign or (any(to.iterdir()) and not _is_report(to)):
         raise Refused(
             f"the folder holds {', '.join(foreign[:3]) or 'files that are no report of the kit'}",
@@ -560,14 +562,6 @@ def _may_replace(to: Path) -> None:
             "give another --to, or move these files away",
             file=str(to),
         )
-
-
-def _made_before(to: Path) -> set[str]:
-    """Names in an earlier report's folder, as its manifest lists them: further formats are among them."""
-    try:
-        return {name.partition("/")[0] for name in json.loads((to / "manifest.json").read_text("utf-8"))["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
 
 
 def _swap(made: Path, to: Path) -> None:
