@@ -218,7 +218,9 @@ def _strict(yaml: Any) -> Any:
             seen: set[str] = set()
             for key, _ in node.value:
                 if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} twice", key.start_mark)
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"{key.value!r} twice", key.start_mark
+                    )
                 seen.add(key.value)
             return super().construct_mapping(node, deep)
 
@@ -251,7 +253,9 @@ def _rule(number: int, entry: Any, bad: Any) -> Rule:
         raise bad(f"{where} holds {unknown[0][:60]!r}", "user or group, departments, and perhaps notebooks")
     who = [k for k in ("user", "group") if k in entry]
     if len(who) != 1:
-        raise bad(f"{where} names {' and '.join(who) or 'nobody'}", "a user or a group", "write one of the two")
+        raise bad(
+            f"{where} names {' and '.join(who) or 'nobody'}", "a user or a group", "write one of the two"
+        )
     if "departments" not in entry:
         raise bad(f"{where} says nothing about departments", "departments: all, or a list of them")
     name = _names([entry[who[0]]], where, bad)[0]
@@ -319,6 +323,7 @@ def scoped(store: Path | str, viewer: Viewer, folder: Path | str) -> Path:
         before = version(store)
         made = folder / f"{viewer.scope}-{before}"
         if layout.exists(made):
+            os.utime(made)  # `tidy` leaves what is in use
             return made
         with FileLock(folder / f".{made.name}.lock", timeout=PATIENCE):
             if layout.exists(made):
@@ -376,7 +381,7 @@ def _last_record(said: str) -> dict[str, Any]:
 
 
 def tidy(folder: Path | str, store: Path | str, older_than: float = 3600.0) -> int:
-    """Remove the stores of earlier versions that nobody has begun to read for `older_than` seconds; how many."""
+    """Remove the stores of earlier versions that nobody has asked for within `older_than` seconds; how many."""
     folder, now, current = Path(folder), time.time(), version(store)
     gone = 0
     for made in folder.glob("d*-*"):
