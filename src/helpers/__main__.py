@@ -38,13 +38,15 @@ def main() -> None:
 
     \b
     Exit codes: 0 done · 1 findings (check only) · 2 usage · 3 not reconciled
-                4 damaged · 5 refused or failed, nothing changed
+                4 damaged · 5 refused or failed, nothing changed · 6 batch unfinished
     Times without a zone are UTC.
     """
 
 
 # verb -> (its module in helpers.verbs, one line for `finops --help`)
-main.elsewhere = {}
+main.elsewhere = {
+    "batch": ("batch", "Many reports from one plan, on this machine or many; schedules for it."),
+}
 
 
 @main.command()

@@ -28,7 +28,9 @@ CHECKPOINT_EVERY = 50
 SKIPPING = ("BillingPeriodStart", "ChargePeriodStart")  # min and max of these let other engines skip files
 
 
-_PINS: dict[Path, dict[str, tuple[int, str]]] = {}  # store -> table's path in it -> version, mark of its records
+_PINS: dict[
+    Path, dict[str, tuple[int, str]]
+] = {}  # store -> table's path in it -> version, mark of its records
 _HELD: dict[Path, list[DeliveryRecord]] = {}  # records of pinned tables, read once
 
 

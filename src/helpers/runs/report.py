@@ -214,7 +214,9 @@ def _started(path: Path, scratch: Path, given: Mapping[str, str], how: How) -> _
     import subprocess
 
     code = "import json,sys; from helpers.runs import report; report.worked(json.loads(sys.argv[1]))"
-    said = json.dumps({"path": str(path.resolve()), "scratch": str(scratch), "given": dict(given), "how": asdict(how)})
+    said = json.dumps(
+        {"path": str(path.resolve()), "scratch": str(scratch), "given": dict(given), "how": asdict(how)}
+    )
     found = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
     process = subprocess.Popen(
         [sys.executable, "-c", code, said],

@@ -41,7 +41,11 @@ class Ledger:
     def add(self, event: str, **fields: Any) -> None:
         """Write one line; it is on disk when this returns."""
         self._number += 1
-        told = {"n": self._number, "at": datetime.now(UTC).isoformat(timespec="seconds"), "event": event} | fields
+        told = {
+            "n": self._number,
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "event": event,
+        } | fields
         line = (json.dumps(clean(told), ensure_ascii=False, default=str) + "\n").encode("utf-8", "replace")
         try:
             self._write(line)

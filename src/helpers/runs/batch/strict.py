@@ -69,7 +69,9 @@ class Node:
         for name, node in pairs.items():
             if name not in known:
                 node.wrong(
-                    f"no key {name[:60]!r} here", f"one of {', '.join(known)}", nearest(name, known) or "leave it away"
+                    f"no key {name[:60]!r} here",
+                    f"one of {', '.join(known)}",
+                    nearest(name, known) or "leave it away",
                 )
         for name in needed:
             if name not in pairs:
@@ -104,7 +106,9 @@ def read(path: Path) -> Node:
             f"cannot be read: {problem.strerror}", "a plan", "finops batch init writes one", file=said
         ) from problem
     if len(raw) > LONGEST:
-        raise UsageError(f"{len(raw):,} bytes", f"up to {LONGEST:,}", "put long lists into a table", file=said)
+        raise UsageError(
+            f"{len(raw):,} bytes", f"up to {LONGEST:,}", "put long lists into a table", file=said
+        )
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as problem:
@@ -138,7 +142,11 @@ def _allowed(event: Any, file: str) -> None:
     anchor = getattr(event, "anchor", None)
     if isinstance(event, yaml.AliasEvent) or anchor:
         raise UsageError(
-            f"the anchor or reference {anchor!r}", "each value where it is used", "write it out", file=file, row=row
+            f"the anchor or reference {anchor!r}",
+            "each value where it is used",
+            "write it out",
+            file=file,
+            row=row,
         )
     if getattr(event, "tag", None):
         raise UsageError(f"the tag {event.tag[:60]!r}", "plain values", "leave it away", file=file, row=row)
