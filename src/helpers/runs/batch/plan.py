@@ -552,7 +552,7 @@ def _asked(
     names = ("provider", "department", "currency")
     seen: dict[tuple[str, ...], None] = {}
     for at, *values in held.combinations:
-        one = dict(zip(names, values, strict=True))
+        one: dict[str, str] = dict(zip(names, values, strict=True))
         fits = all(one[n] == fixed[n] for n in names if fixed.get(n))
         if at == month and fits and all(one[n] for n in queries):
             seen[tuple(one[n] for n in queries)] = None

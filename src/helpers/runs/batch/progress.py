@@ -66,7 +66,7 @@ class Lines(Silent):
         self.clock = self.last = time.monotonic()
 
     def _say(self, text: str) -> None:
-        print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}", file=self.to, flush=True)  # noqa: T201 - this is the log
+        print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}", file=self.to, flush=True)
 
     def begun(self, whole: int, to_make: int) -> None:
         self.to_make, self.clock, self.last = to_make, time.monotonic(), time.monotonic()

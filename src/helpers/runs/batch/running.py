@@ -146,7 +146,7 @@ class _Batch:
         self.workers = workers or self.cores
         self.number = str(uuid.uuid4())
         self.began, self.clock = datetime.now(UTC), time.monotonic()
-        self.warm = Warm(state / "warm.log", state / "workers.lock")
+        self.warm = Warm(state / "warm.log", state / "workers.lock", plan.needs_store, scratch)
         self.pool: Any = self.warm
         self.todo: deque[Item] = deque()
         self.active: dict[Future[Any], Item] = {}
@@ -244,7 +244,8 @@ class _Batch:
 
     def _loop(self) -> None:
         while self.todo or self.active or self.mail or self.sending:
-            while self.todo and len(self.active) < self.workers:
+            room = self.workers if self.pool is self.warm else self.pool.room
+            while self.todo and len(self.active) < room:
                 self._start(self.todo.popleft())
             if self.mail and not self.sending:
                 self._send(*self.mail.popleft())

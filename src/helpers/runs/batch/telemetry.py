@@ -121,8 +121,8 @@ def _ready() -> bool:
     if isinstance(trace.get_tracer_provider(), TracerProvider):
         return True
     try:
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # pyright: ignore[reportMissingImports]
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # pyright: ignore[reportMissingImports]
     except ImportError:
         return True  # somebody else exports, or nobody does
     from opentelemetry.sdk.metrics import MeterProvider

@@ -12,6 +12,7 @@ import gc
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,11 +44,15 @@ def serve() -> None:
     lock = os.environ.get("FINOPS_BATCH_LOCK")
     if lock:
         _held(Path(lock))
-    warm()
+    warm(data=os.environ.get("FINOPS_BATCH_DATA") != "no")
     gc.collect()
     gc.freeze()
     _say(out, {"ready": True, "threads": threading.active_count(), "loaded": len(sys.modules)})
-    _Parent(out).run()
+    try:
+        _Parent(out).run()
+    finally:
+        if scratch := os.environ.get("FINOPS_BATCH_SCRATCH"):
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _held(path: Path) -> None:
@@ -62,44 +67,55 @@ def _held(path: Path) -> None:
 _LOCKS: list[Any] = []
 
 
-def warm() -> None:
-    """Import what reports import, and let the libraries for pictures and pages find what they look for once."""
+def warm(data: bool = True) -> None:
+    """Import what reports import, and let the libraries for pictures and pages find what they look for once.
+
+    Parameters
+    ----------
+    data : bool, default True
+        Also what reads a store; notebooks that read none do without.
+    """
     from helpers.terms.quick import skip_grammar
 
     skip_grammar()
     import importlib
     import pkgutil
 
-    import deltalake  # noqa: F401
-    import duckdb  # noqa: F401
-    import ibis
     import nbformat
     import papermill  # noqa: F401
-    import seaborn  # noqa: F401
-    import xlsxwriter  # noqa: F401
 
     import helpers
-
-    for layer in ("terms", "data", "measures", "models", "catalog", "actions", "views", "runs"):
-        package = importlib.import_module(f"{helpers.__name__}.{layer}")
-        for found in pkgutil.iter_modules(package.__path__):
-            if (layer, found.name) not in (("runs", "app"), ("runs", "server")) and not found.ispkg:
-                with suppress(ImportError):
-                    importlib.import_module(f"{package.__name__}.{found.name}")
-    # an expression compiled without a connection: the dialect's tables are built now
-    table = ibis.table({"a": "decimal(38, 18)", "b": "string"}, name="t")
-    ibis.to_sql(table.group_by("b").aggregate(total=table.a.sum(where=table.b == "x")), dialect="duckdb")
-    from helpers.catalog import kpis
-    from helpers.runs import engine
+    from helpers.runs import engine, outputs, sheets  # noqa: F401
     from helpers.views import page
 
     engine.register()
-    kpis.records()
     cells = [nbformat.v4.new_markdown_cell("# Warm")]
     page.render(nbformat.v4.new_notebook(cells=cells), title="Warm")
+    if not data:
+        return
+    # not matplotlib_inline's backend: it is told of the shell that stands when it is imported (docs/decisions/0004)
+    for name in (
+        "deltalake", "duckdb", "duckdb.func", "ibis", "ibis.backends.duckdb", "ibis.formats.numpy",
+        "ibis.formats.pandas", "ibis.formats.pyarrow", "matplotlib.pyplot", "matplotlib.backends.backend_svg",
+        "pandas", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet", "seaborn", "xlsxwriter",
+    ):  # fmt: skip
+        importlib.import_module(name)
+    for layer in ("terms", "data", "measures", "models", "catalog", "actions", "views"):
+        package = importlib.import_module(f"{helpers.__name__}.{layer}")
+        for found in pkgutil.iter_modules(package.__path__):
+            with suppress(ImportError):
+                importlib.import_module(f"{package.__name__}.{found.name}")
+    import ibis
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from helpers.catalog import kpis
+    from helpers.runs import session  # noqa: F401
+
+    # an expression compiled without a connection: the dialect's tables are built now
+    table: Any = ibis.table({"a": "decimal(38, 18)", "b": "string"}, name="t")
+    ibis.to_sql(table.group_by("b").aggregate(total=table.a.sum(where=table.b == "x")), dialect="duckdb")
+    kpis.records()
     figure = Figure(figsize=(1, 1))
     figure.add_subplot().set_title("Warm")
     FigureCanvasAgg(figure).draw()
@@ -299,16 +315,22 @@ class Warm:
         Where it writes what libraries say.
     lock : Path, optional
         A lock that it and all its forks hold.
+    data : bool, default True
+        Whether its tasks read stores.
+    scratch : Path, optional
+        A folder that goes with it, also when who asked is killed: charges of all departments may stand in it.
     """
 
-    def __init__(self, log: Path, lock: Path | None = None) -> None:
+    def __init__(
+        self, log: Path, lock: Path | None = None, data: bool = True, scratch: Path | None = None
+    ) -> None:
         if not hasattr(os, "fork"):
             raise Refused(
                 "a system without fork",
                 "Linux, macOS or the Windows Subsystem for Linux",
                 "run the batch there",
             )
-        self.log, self.lock = log, lock
+        self.log, self.lock, self.data, self.scratch = log, lock, data, scratch
         self.starts = 0
         self._ids = itertools.count(1)
         self._guard = threading.Lock()
@@ -366,6 +388,10 @@ class Warm:
         )
         env = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
         env |= {"PYTHONPATH": found} | dict.fromkeys(ONE_THREAD, "1")
+        if not self.data:
+            env["FINOPS_BATCH_DATA"] = "no"
+        if self.scratch:
+            env["FINOPS_BATCH_SCRATCH"] = str(self.scratch)
         if self.lock:
             env["FINOPS_BATCH_LOCK"] = str(self.lock)
         self.starts += 1

@@ -35,7 +35,7 @@ def look(store: str, as_of: str = "", tell: Tell | None = None) -> dict[str, Any
     pin = delta.pin(folder)
     try:
         snapshot = stores.snapshot(folder, day)
-        charges = open_charges(folder, day)
+        charges: Any = open_charges(folder, day)
         keys = {
             "month": charges.x_KitPeriod,
             "provider": charges.ServiceProviderName.fill_null(""),
