@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
-from tests.runs.making import notebook
+from tests.runs.making import FINISH, notebook
 
 from helpers.runs.batch import ledger, plan, running
 
@@ -20,7 +20,8 @@ ENV = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 
 def tiny(folder: Path, *cells: str, name: str = "tiny") -> Path:
     """A notebook with the parameters month and team."""
-    return notebook(folder / f"{name}.ipynb", *cells, parameters=PARAMETERS)
+    last = FINISH.replace('{"month": month}', '{"month": month, "team": team}')
+    return notebook(folder / f"{name}.ipynb", *cells, last, parameters=PARAMETERS, finish=False)
 
 
 def plan_file(at: Path, reports: str = "", /, **top: str) -> Path:

@@ -496,13 +496,13 @@ def _items(plan: Plan, stores: Mapping[str, Store]) -> list[Item]:
         for name, s in stores.items()
         if s.seen
     }
-    found = []
+    found, sha = [], cache(_sha)  # of this moment: a notebook may be mended before the next run
     for one in expand(plan, held):
         place = plan.to / one.folder
         _inside(plan, place)
         parts = {
-            "notebook": _sha(one.notebook),
-            "playbook": _sha(notebooks.folder("playbooks") / f"{one.stem}.md"),
+            "notebook": sha(one.notebook),
+            "playbook": sha(notebooks.folder("playbooks") / f"{one.stem}.md"),
             "kit": work.kit(),
             "parameters": dict(one.given),
             "formats": list(one.formats),
@@ -534,7 +534,6 @@ def _why(item: Item) -> str:
     return "newer data" if read and read != expected else ""
 
 
-@cache
 def _sha(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
