@@ -200,10 +200,9 @@ class _Batch:
 
     def _plan(self) -> None:
         self.stores = _stores(self.plan, self.scratch)
-        self.items = _items(self.plan, self.stores)
+        self.items = _items(self.plan, self.stores, tidy=True)
         known = latest(self.state / NAME)
         for item in self.items:
-            _tidy(item.place)
             item.before = known.get(item.report.folder, {})
             item.sent = dict(item.before.get("sent", {}))
             if item.why == "new" and item.before.get("event") == "failed":
@@ -490,7 +489,7 @@ def _look(path: Path, as_of: str) -> dict[str, Any]:
     return told["done"]
 
 
-def _items(plan: Plan, stores: Mapping[str, Store]) -> list[Item]:
+def _items(plan: Plan, stores: Mapping[str, Store], tidy: bool = False) -> list[Item]:
     held = {
         name: Held([tuple(c) for c in s.seen["combinations"]], s.seen["today"], s.seen["months"])
         for name, s in stores.items()
@@ -500,6 +499,8 @@ def _items(plan: Plan, stores: Mapping[str, Store]) -> list[Item]:
     for one in expand(plan, held):
         place = plan.to / one.folder
         _inside(plan, place)
+        if tidy:
+            _tidy(place)
         parts = {
             "notebook": sha(one.notebook),
             "playbook": sha(notebooks.folder("playbooks") / f"{one.stem}.md"),
