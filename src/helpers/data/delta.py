@@ -84,7 +84,9 @@ def confirm() -> None:
     """
     for root, tables in _PINS.items():
         for name, (version, mark) in tables.items():
-            _same(root / name, [r for r in _records(root / name) if r.version <= version], mark)
+            table = root / name
+            there = next((table / "_delta_log").glob("*.json"), None)
+            _same(table, [r for r in _records(table) if r.version <= version] if there else [], mark)
 
 
 def _versions(root: Path) -> dict[str, tuple[int, str]]:

@@ -61,9 +61,9 @@ def prepare(store: Path, as_of: date | None, folder: Path, *, memory: str = "1GB
         con.execute(
             f"COPY (SELECT * FROM joined) TO {text(target)} (FORMAT parquet, ROW_GROUP_SIZE {ROWS_IN_A_GROUP})"
         )
-        sums = "count(*), " + ", ".join(f"sum({c})" for c in COSTS)
+        sums = "count(*), sum(hash(t)::HUGEINT), " + ", ".join(f"sum({c})" for c in COSTS)
         views = ("joined", f"read_parquet({listed([target])})")
-        held, kept = (con.execute(f"SELECT {sums} FROM {view}").fetchall() for view in views)
+        held, kept = (con.execute(f"SELECT {sums} FROM {view} t").fetchall() for view in views)
         kinds = [con.execute(f"DESCRIBE SELECT * FROM {view}").fetchall() for view in views]
     finally:
         con.close()
