@@ -235,6 +235,21 @@ def words(entry: Mapping[str, Any], name: str, where: str, default: Sequence[str
     return [text({name: v}, name, where) for v in each]
 
 
+def address(entry: Mapping[str, Any], name: str, where: str) -> str:
+    """A value of an entry that is an address which people follow; ``{month}`` … may stand in it."""
+    found = text(entry, name, where)
+    if found and not re.fullmatch(r"https?://[^\s<>\"'\\^`|]+", found):
+        raise UsageError(f"{name}: {found[:60]!r}", "an address that begins with https://", "leave it out, or give the address of the report", file=where)  # fmt: skip
+    return found
+
+
+def linked(target: str, facts: Facts, where: str) -> str:
+    """An address with its ``{department}`` …, as those name a delivered folder."""
+    from urllib.parse import quote
+
+    return _ASKED.sub(lambda m: quote(filled(m[0], facts, where), safe=""), target)
+
+
 def secret(entry: Mapping[str, Any], name: str, where: str) -> Secret | None:
     """A secret named by an entry, as ``{env: NAME}`` or ``{file: PATH}``; never the secret itself."""
     value = entry.get(name)

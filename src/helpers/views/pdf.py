@@ -173,7 +173,7 @@ def _framed(png: str) -> str:
     )
 
 
-def _table(node: Node, heads: Mapping[str, str]) -> dict[str, Any] | None:
+def _table(node: Node, heads: Mapping[str, Any]) -> dict[str, Any] | None:
     rows = node.all("tr")
     lines = [[c for c in r.children if isinstance(c, Node) and c.tag in ("th", "td")] for r in rows]
     n = max((len(line) for line in lines), default=0)
@@ -397,8 +397,8 @@ def _made(
     return {"kind": "table", "title": title, "sub": sub, "head": head, "rows": rows, "right": (sides := [i in right for i in range(len(head))]), **_fit(head, rows, sides), "odd": [], "sum": False}  # fmt: skip
 
 
-def blocks(notebook: Any, found: Mapping[str, Any], title: str) -> list[dict[str, Any]]:
-    """All that the PDF shows, in order."""
+def blocks(notebook: Any, found: Mapping[str, Any], title: str, behind: bool = True) -> list[dict[str, Any]]:
+    """All that the PDF shows, in order; `behind` is what stands after the page's own parts."""
     numbers: list[dict[str, Any]] = []
     made: list[dict[str, Any]] = []
     reconciled = False
@@ -406,17 +406,37 @@ def blocks(notebook: Any, found: Mapping[str, Any], title: str) -> list[dict[str
         for part in page.parts(cell):
             reconciled |= "kit-reconciled" in part
             made += _prose(tree(part).children, numbers)
-    if not any(b["kind"] == "headline" for b in made):
-        at = 1 if made and made[0]["kind"] == "mast" else 0
-        made.insert(at, {"kind": "headline", "title": _line(title), "lede": _line(found.get("headline") or "")})  # fmt: skip
+    first = [b for b in made if b["kind"] == "mast"][:1] + [b for b in made if b["kind"] == "headline"][:1]
+    if not any(b["kind"] == "headline" for b in first):
+        first.append({"kind": "headline", "title": _line(title), "lede": _line(found.get("headline") or "")})
     terms = [b for b in made if b["kind"] == "terms"]
-    made = [b for b in made if b["kind"] != "terms"]
-    behind = [] if reconciled else _reconciled(found)
-    behind += _all_kpis(found)
+    made = first + [b for b in made if b["kind"] != "terms" and not any(b is f for f in first)]
+    if not behind:
+        return made
+    made += [] if reconciled else _reconciled(found)
+    made += _all_kpis(found)
     if numbers:
-        behind.append({"kind": "heading", "level": 2, "title": "The numbers in the pictures"})
-    behind += [*numbers, *_deliveries(found), *terms]
-    return made + behind
+        made.append({"kind": "heading", "level": 2, "title": "The numbers in the pictures"})
+    made += [*numbers, *_deliveries(found), *terms]
+    _levelled(made, 0)
+    return made
+
+
+def _levelled(value: Any, last: int) -> int:
+    """Set the levels of all headings so that none is skipped, which readers of a tagged PDF rely on; the last level."""
+    if isinstance(value, list):
+        for each in value:
+            last = _levelled(each, last)
+        return last
+    if not isinstance(value, dict):
+        return last
+    if value.get("kind") == "headline":
+        last = 1
+    elif value.get("title"):
+        value["level"] = last = min(value.get("level", 2), last + 1)
+    for name in ("blocks", "halves", "items"):
+        last = _levelled(value.get(name), last)
+    return last
 
 
 # --- Typst ----------------------------------------------------------------------------------------------------------
@@ -470,7 +490,10 @@ def render(notebook: Any, found: Mapping[str, Any], *, title: str, lang: str = "
         for one in _pictures(value["blocks"]):
             if one["svg"] and not drawable(one["svg"]):
                 one["svg"] = ""  # its words stand in its place
+    try:
         return compiled(TEMPLATE, value, day)
+    except RunFailed:  # a rule of the standard that this page breaks: better a PDF with tags than none
+        return compiled(TEMPLATE, value, day, standard=())
 
 
 def _pictures(value: Any) -> list[dict[str, Any]]:
@@ -481,7 +504,12 @@ def _pictures(value: Any) -> list[dict[str, Any]]:
 
 
 def compiled(
-    template: str, value: Mapping[str, Any], day: date, kind: str = "pdf", ppi: float = 144
+    template: str,
+    value: Mapping[str, Any],
+    day: date,
+    kind: str = "pdf",
+    ppi: float = 192,
+    standard: Sequence[str] = (STANDARD,),
 ) -> bytes:
     """A template of this folder laid out with one value, which it reads as JSON.
 
@@ -502,7 +530,11 @@ def compiled(
     at = datetime(day.year, day.month, day.day, tzinfo=UTC)
     try:
         if kind == "pdf":
-            made = compiler.compile(format="pdf", pdf_standards=STANDARD, timestamp=at)
+            made = compiler.compile(
+                format="pdf",
+                pdf_standards=list(standard),  # type: ignore[arg-type]
+                timestamp=at,
+            )
         else:
             made = compiler.compile(format=kind, ppi=ppi)  # type: ignore[arg-type]
     except typst.TypstError as problem:
@@ -523,7 +555,7 @@ def drawable(svg: str) -> bool:
     return True
 
 
-def png(svg: str, width: float, ppi: float = 144) -> bytes:
+def png(svg: str, width: float, ppi: float = 192) -> bytes:
     """An SVG picture of ours as PNG on white paper; `width` in CSS px, by default at double resolution."""
     value = {"svg": light(svg), "width": width * 0.75, "paper": theme.LIGHT["paper"]}
-    return compiled("picture.typ", value, date(2026, 1, 1), "png", ppi * 4 / 3)
+    return compiled("picture.typ", value, date(2026, 1, 1), "png", ppi)
