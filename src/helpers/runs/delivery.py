@@ -483,22 +483,18 @@ class _Record:
         try:
             held = self.path.read_bytes()
         except FileNotFoundError:
-            self._torn = False
             return
-        lines = held.split(b"\n")
-        self._torn = bool(
-            lines[-1]
-        )  # killed while it wrote: nothing had left yet, or its intent stands above
-        for at, line in enumerate(lines[:-1], 1):
-            if not line.strip():
-                continue
+        *whole, torn = held.split(b"\n")
+        if (
+            torn
+        ):  # killed while it wrote: an intent, and nothing had left yet, or an outcome, and its intent stands
+            os.truncate(self.path, len(held) - len(torn))
+        for at, line in enumerate(whole, 1):
             try:
                 one = json.loads(line)
                 for key in one["keys"]:
                     self.states[key] = "intent" if one["state"] == "unsure" else one["state"]
             except (ValueError, KeyError, TypeError) as problem:
-                if at == len(lines) - 1 or b"\x00" in line:
-                    continue
                 raise Damaged(
                     "no line of a record of deliveries",
                     "the record as it was written: without it something could be sent twice",
@@ -514,10 +510,9 @@ class _Record:
         """Append a line, on disk before this returns."""
         said = json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **line}, ensure_ascii=False)
         with self.path.open("ab") as file:
-            file.write((b"\n" if self._torn else b"") + said.encode("utf-8", "replace") + b"\n")
+            file.write(said.encode("utf-8", "replace") + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        self._torn = False
 
     def intend(self, delivery: Delivery, about: Facts, keys: Mapping[str, str]) -> None:
         shown = [delivery.shown(t) for t in keys]

@@ -31,6 +31,8 @@ STANDARD = "ua-1"
 LONGEST_WORD = 28  # characters from which a word may break anywhere
 WIDTH = 516  # of the text on the page [pt]
 SIZES = (8.0, 7.2, 6.6, 6.0, 5.4)  # of a table's letters [pt]
+LONGEST = 400  # of a table's cell [characters]
+SHORT = 14  # rows of a table that stays on one page
 LETTER = 0.65  # width of a letter, as part of its size
 _GLUE = re.compile(r"(?<=\d) (?=(?:%|[A-Z]{3}\b))")  # a number and its unit stay on one line
 _VOID = {"img", "br", "hr", "source"}
@@ -180,7 +182,7 @@ def _table(node: Node, heads: Mapping[str, Any]) -> dict[str, Any] | None:
     if not n:
         return None
     has_head = node.first("thead") is not None
-    cells = [[_of(c) for c in line] + [""] * (n - len(line)) for line in lines]
+    cells = [[_line(plain(c.text, LONGEST)) if c.text else "" for c in line] + [""] * (n - len(line)) for line in lines]  # fmt: skip
     head, body = (cells[0], cells[1:]) if has_head else ([""] * n, cells)
     first = lines[0] if has_head else []
     right = [i < len(first) and "kit-r" in first[i].classes for i in range(n)]
@@ -204,19 +206,24 @@ def _fit(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[boo
     """
     columns = [[row[i] for row in rows] for i in range(len(head))]
     wished = [_wide(max(map(len, [h, *c])), SIZES[0]) for h, c in zip(head, columns, strict=True)]
+    long = len(rows) > SHORT or any(len(v) > 60 for c in columns for v in c)  # may go over the end of a page
     if sum(wished) <= width:
-        return {"size": SIZES[0], "widths": wished}
+        return {"size": SIZES[0], "widths": wished, "long": long}
     whole = [max([len(v) for v in c] + [_longest(h)]) for h, c in zip(head, columns, strict=True)]
     words = [max(map(_longest, [h, *c])) for h, c in zip(head, columns, strict=True)]
     least = [n if r else max(w, min(n, 16)) for n, w, r in zip(whole, words, right, strict=True)]
     size = next((s for s in SIZES if sum(_wide(n, s) for n in least) <= width), SIZES[-1])
     natural, needed = [_wide(n, size) for n in whole], [_wide(n, size) for n in least]
     if sum(natural) <= width:
-        return {"size": size, "widths": natural}
+        return {"size": size, "widths": natural, "long": long}
     if sum(needed) > width:  # too wide at any size: all give in, and what is long breaks
-        return {"size": size, "widths": [n * width / sum(needed) for n in needed]}
+        return {"size": size, "widths": [n * width / sum(needed) for n in needed], "long": long}
     room, more = width - sum(needed), sum(natural) - sum(needed)
-    return {"size": size, "widths": [n + room * (w - n) / more for w, n in zip(natural, needed, strict=True)]}
+    return {
+        "long": long,
+        "size": size,
+        "widths": [n + room * (w - n) / more for w, n in zip(natural, needed, strict=True)],
+    }
 
 
 def _wide(letters: float, size: float) -> float:
@@ -273,7 +280,8 @@ def _block(node: Node, numbers: list[dict[str, Any]]) -> list[dict[str, Any]]:
         halves = [_block(c, numbers) for c in node.children if isinstance(c, Node)][:2]
         for each in [b for half in halves for b in half if b["kind"] == "table"]:
             each |= _fit(each["head"], each["rows"], each["right"], WIDTH / 2 - 9)
-        return [{"kind": "beside", "halves": halves}] if halves else []
+        long = any(b.get("long") for half in halves for b in half)
+        return [{"kind": "beside", "halves": halves, "long": long}] if halves else []
     if "kit-decide" in kinds:
         return [{"kind": "decide", **_heads(node), "items": _decisions(node)}]
     if "kit-definitions" in kinds:
