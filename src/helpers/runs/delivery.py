@@ -235,6 +235,21 @@ def words(entry: Mapping[str, Any], name: str, where: str, default: Sequence[str
     return [text({name: v}, name, where) for v in each]
 
 
+def address(entry: Mapping[str, Any], name: str, where: str) -> str:
+    """A value of an entry that is an address which people follow; ``{month}`` … may stand in it."""
+    found = text(entry, name, where)
+    if found and not re.fullmatch(r"https?://[^\s<>\"'\\^`|]+", found):
+        raise UsageError(f"{name}: {found[:60]!r}", "an address that begins with https://", "leave it out, or give the address of the report", file=where)  # fmt: skip
+    return found
+
+
+def linked(target: str, facts: Facts, where: str) -> str:
+    """An address with its ``{department}`` …, as those name a delivered folder."""
+    from urllib.parse import quote
+
+    return _ASKED.sub(lambda m: quote(filled(m[0], facts, where), safe=""), target)
+
+
 def secret(entry: Mapping[str, Any], name: str, where: str) -> Secret | None:
     """A secret named by an entry, as ``{env: NAME}`` or ``{file: PATH}``; never the secret itself."""
     value = entry.get(name)
@@ -468,22 +483,18 @@ class _Record:
         try:
             held = self.path.read_bytes()
         except FileNotFoundError:
-            self._torn = False
             return
-        lines = held.split(b"\n")
-        self._torn = bool(
-            lines[-1]
-        )  # killed while it wrote: nothing had left yet, or its intent stands above
-        for at, line in enumerate(lines[:-1], 1):
-            if not line.strip():
-                continue
+        *whole, torn = held.split(b"\n")
+        if (
+            torn
+        ):  # killed while it wrote: an intent, and nothing had left yet, or an outcome, and its intent stands
+            os.truncate(self.path, len(held) - len(torn))
+        for at, line in enumerate(whole, 1):
             try:
                 one = json.loads(line)
                 for key in one["keys"]:
                     self.states[key] = "intent" if one["state"] == "unsure" else one["state"]
             except (ValueError, KeyError, TypeError) as problem:
-                if at == len(lines) - 1 or b"\x00" in line:
-                    continue
                 raise Damaged(
                     "no line of a record of deliveries",
                     "the record as it was written: without it something could be sent twice",
@@ -499,10 +510,9 @@ class _Record:
         """Append a line, on disk before this returns."""
         said = json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **line}, ensure_ascii=False)
         with self.path.open("ab") as file:
-            file.write((b"\n" if self._torn else b"") + said.encode("utf-8", "replace") + b"\n")
+            file.write(said.encode("utf-8", "replace") + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        self._torn = False
 
     def intend(self, delivery: Delivery, about: Facts, keys: Mapping[str, str]) -> None:
         shown = [delivery.shown(t) for t in keys]

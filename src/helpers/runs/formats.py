@@ -87,18 +87,26 @@ def write(report: Path, formats: Sequence[str]) -> list[Path]:
     return [p for f in asked for p in files(report, f)]
 
 
+def manifest(report: Path) -> dict[str, Any]:
+    """The report's manifest."""
+    return json.loads((report / "manifest.json").read_text("utf-8"))
+
+
 def _whole(report: Path, name: str) -> bool:
     found = files(report, name)
     return any(p.parent.name == TABLES for p in found) if name in ("csv", "parquet") else bool(found)
 
 
 def _book(report: Path) -> Any:
-    import nbformat
+    from helpers.terms.quick import skip_grammar
+
+    skip_grammar()
+    from nbformat import v4
 
     path = report / "notebook.ipynb"
     try:
-        return nbformat.from_dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError) as problem:
+        return v4.reads(path.read_text("utf-8"))
+    except (OSError, ValueError, KeyError, AttributeError) as problem:
         raise BadInput(
             "no executed notebook that can be read",
             "the folder of a report as finops report leaves it",

@@ -177,8 +177,8 @@ class _Child:
 
 
 def _may_fork() -> bool:
-    """Whether a fork is safe: threads of DuckDB, Arrow or Delta in this process would not live on in the child."""
-    return hasattr(os, "fork") and not {"deltalake", "duckdb", "pyarrow"} & sys.modules.keys()
+    """Whether a fork is safe: threads of DuckDB, Arrow, Delta or Typst in this process would not live on in the child."""
+    return hasattr(os, "fork") and not {"deltalake", "duckdb", "pyarrow", "typst"} & sys.modules.keys()
 
 
 def _forked(path: Path, scratch: Path, given: Mapping[str, str], how: How) -> _Child:
