@@ -88,8 +88,9 @@ def used(prepared):
 
 
 def lines(charges):
-    """Every row as text, in an order of their own: a join has none."""
-    return sorted(map(repr, zip(*(c.to_pylist() for c in charges.to_pyarrow().columns), strict=True)))
+    """Number of rows and a mark of all their texts, whatever their order: a join has none."""
+    con = charges.get_backend().con
+    return con.execute("SELECT count(*), sum(md5_number_lower(t::VARCHAR)::HUGEINT) FROM joined t").fetchall()
 
 
 def test_shared_charges_are_those_of_the_store_row_by_row(filled, prepared):
@@ -100,7 +101,7 @@ def test_shared_charges_are_those_of_the_store_row_by_row(filled, prepared):
         ready = open_charges(filled)
         assert ready.schema() == schema
         assert lines(ready) == rows
-        assert len(rows) > 1000
+        assert rows[0][0] > 1000
     finally:
         shared._USED.clear()
 

@@ -59,7 +59,9 @@ def states(record: dict[str, Any]) -> dict[str, str]:
 
 def events(folder: Path, *names: str) -> list[dict[str, Any]]:
     """Lines of the ledger, of these events."""
-    return [e for e in ledger.read(folder / "reports/.batch/ledger.jsonl") if not names or e["event"] in names]
+    return [
+        e for e in ledger.read(folder / "reports/.batch/ledger.jsonl") if not names or e["event"] in names
+    ]
 
 
 def started(path: Path, *words: str) -> subprocess.Popen[str]:

@@ -85,7 +85,9 @@ def _kills(folder: Path, times: int, seed: int) -> dict[str, int]:
         month += 1
         plan_file(folder, "\n  - notebook: tiny.ipynb\n    for: {team: [a, b, c, d]}", months=f"{2030 + month // 12}-{month % 12 + 1:02}")  # fmt: skip
         while True:
-            batch = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            batch = subprocess.Popen(
+                command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
             try:
                 # the beginning is the same each time; most kills fall where reports are made and change places
                 _, said = batch.communicate(timeout=chance.uniform(0.3 if killed % 3 else 0.0, 1.1) * whole)
@@ -135,7 +137,9 @@ def test_a_stop_ends_within_ten_seconds_and_leaves_a_state_to_go_on_from(tmp_pat
     tiny(tmp_path, COUNTED)
     path = plan_file(tmp_path)
     batch = started(path)
-    assert until(lambda: (tmp_path / "runs").is_file() and len((tmp_path / "runs").read_text().splitlines()) == 2)
+    assert until(
+        lambda: (tmp_path / "runs").is_file() and len((tmp_path / "runs").read_text().splitlines()) == 2
+    )
     begun = time.monotonic()
     batch.send_signal(number)
     _, said = batch.communicate(timeout=30)
@@ -186,7 +190,9 @@ def test_of_two_batches_of_one_plan_the_second_is_told_or_waits(tmp_path, monkey
     path = plan_file(tmp_path)
     first = started(path)
     assert until(lambda: (tmp_path / "runs").is_file())
-    with pytest.raises(Refused, match=rf"another batch of this plan is at work \(process {first.pid} on .*since 20"):
+    with pytest.raises(
+        Refused, match=rf"another batch of this plan is at work \(process {first.pid} on .*since 20"
+    ):
         run(path)
     second = run(path, patience=120.0)
     first.communicate(timeout=60)

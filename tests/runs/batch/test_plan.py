@@ -89,7 +89,9 @@ def test_values_from_a_table_keep_their_text(folder):
 
 
 def test_plain_words_stay_what_they_are(folder):
-    path = plan_file(folder, '\n  - notebook: tiny.ipynb\n    for: {team: [0123, no, 1e5, 2026-09-01, "~", null]}')
+    path = plan_file(
+        folder, '\n  - notebook: tiny.ipynb\n    for: {team: [0123, no, 1e5, 2026-09-01, "~", null]}'
+    )
     teams = [r.given["team"] for r in plans.expand(plans.read(path), {})]
     assert teams == ["0123", "no", "1e5", "2026-09-01", "~", ""]
 
@@ -163,7 +165,9 @@ def test_any_value_becomes_one_step_that_leads_nowhere_else(tmp_path_factory, va
 
 
 def test_a_report_within_anothers_folder_is_refused(folder):
-    two = "\n  - notebook: tiny.ipynb\n    folder: '{month}'\n  - notebook: tiny.ipynb\n    folder: '{month}/x'"
+    two = (
+        "\n  - notebook: tiny.ipynb\n    folder: '{month}'\n  - notebook: tiny.ipynb\n    folder: '{month}/x'"
+    )
     with pytest.raises(UsageError, match="inside the report 2026-09"):
         folders(plan_file(folder, two))
 

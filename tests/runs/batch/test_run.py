@@ -86,7 +86,16 @@ def test_each_failure_says_why_and_what_is_kept(unlike):
 def test_what_crashed_is_tried_once_more_in_a_fresh_process(unlike):
     folder, record = unlike
     tries = {r["report"][8:]: r["attempts"] for r in record["reports"]}
-    assert tries == {"hang": 1, "dirty": 1, "crash": 2, "clean": 1, "greedy": 2, "broken": 2, "once": 2, "fine": 1}
+    assert tries == {
+        "hang": 1,
+        "dirty": 1,
+        "crash": 2,
+        "clean": 1,
+        "greedy": 2,
+        "broken": 2,
+        "once": 2,
+        "fine": 1,
+    }
     again = [e["report"] for e in events(folder, "tried")]
     assert sorted(again) == [f"2026-09/{t}" for t in ("broken", "crash", "greedy", "once")]
 
@@ -153,7 +162,11 @@ def test_what_is_missing_changed_or_has_newer_inputs_is_made_and_nothing_else(ma
     (made / "reports/2026-09/b/actions.csv").write_text("")
     assert why(made) == {"a": "new", "b": "actions.csv is missing or has changed", "c": ""}
     before = manifest(made / "reports/2026-09/c")["run"]
-    assert states(run(made / "plan.yaml")) == {"2026-09/a": "done", "2026-09/b": "done", "2026-09/c": "standing"}
+    assert states(run(made / "plan.yaml")) == {
+        "2026-09/a": "done",
+        "2026-09/b": "done",
+        "2026-09/c": "standing",
+    }
     assert ran(made)["c"] == before
 
 

@@ -80,6 +80,7 @@ class Item:
     state: str = "waiting"  # waiting, standing, done, failed
     tries: int = 0
     newer: int = 0
+    pin: dict[str, Any] = field(default_factory=dict)  # of the state that its run reads
     told: dict[str, Any] = field(default_factory=dict)
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -226,7 +227,7 @@ class _Batch:
     def _prepare(self) -> None:
         for store in self.stores.values():
             many = sum(i.store is store and i.report.reads_store for i in self.todo)
-            if many >= WORTH and store.seen:
+            if many >= WORTH and store.seen and not store.shared:
                 folder = str(self.scratch / f"shared-{uuid.uuid4().hex[:8]}")
                 words = {
                     "store": store.path,
@@ -260,12 +261,13 @@ class _Batch:
         item.tries += 1
         fresh = item.tries > 1 + item.newer
         store, report = item.store, item.report
+        item.pin = store.seen.get("pin", {})
         given = dict(report.given) | ({"data": store.path} if report.reads_store else {})
         how = reports.How(
             child="fresh" if fresh else "fork",
             formats=report.formats,
             store=store.path if store.seen else "",
-            pin=store.seen.get("pin", {}),
+            pin=item.pin,
             shared=store.shared,
             threads=max(1, self.cores // self.workers),
             note={"plan": self.plan.name, "report": report.folder, "fingerprint": item.fingerprint, "parts": item.parts, "batch": self.number},
@@ -332,6 +334,8 @@ class _Batch:
         store = item.store
         if not store.seen:
             return False
+        if store.seen["pin"] != item.pin:
+            return True  # another report has noticed it before
         try:
             again = _look(Path(store.path), store.as_of)
         except KitError:
@@ -342,12 +346,9 @@ class _Batch:
         self.say.note(f"the store was replaced; reports from here on read its state {again['version']}")
         store.seen, store.shared, store.made = again, "", 0
         if self.pool is self.warm and not self.problem:
-            self._prepare_one(store)
+            with suppress(KitError):
+                self._prepare()
         return True
-
-    def _prepare_one(self, store: Store) -> None:
-        with suppress(KitError):
-            self._prepare()
 
     def _line(self, event: str, item: Item) -> None:
         told = item.told | {
