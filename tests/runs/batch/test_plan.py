@@ -216,5 +216,5 @@ def test_the_day_of_the_plan_reaches_each_report(folder):
     path = plan_file(folder, "\n  - notebook: dated.ipynb\n    for: {team: a}", as_of="2026-10-05")
     (one,) = plans.expand(plans.read(path), {})
     assert date.fromisoformat(one.given["as_of"]) == date(2026, 10, 5)
-    with pytest.raises(UsageError, match="day '5.10.2026'"):
+    with pytest.raises(UsageError, match=r"day '5\.10\.2026'"):
         plans.read(plan_file(folder, as_of="5.10.2026"))

@@ -260,7 +260,7 @@ def test_the_warm_parent_is_one_thread_without_a_database_or_a_file_of_the_store
     warm.submit("verify", store=str(tmp_path), pin={}).exception(120)  # it is ready when it answers
     pid = warm._process.pid
     try:
-        opened = [os.readlink(f) for f in Path(f"/proc/{pid}/fd").iterdir()]
+        opened = [str(f.readlink()) for f in Path(f"/proc/{pid}/fd").iterdir()]
         assert not [f for f in opened if "parquet" in f or "duckdb" in f]
         threads = [(t / "comm").read_text().strip() for t in Path(f"/proc/{pid}/task").iterdir()]
         assert len([t for t in threads if "jemalloc" not in t]) <= 2  # its own, and pyarrow's that waits

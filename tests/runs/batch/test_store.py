@@ -71,7 +71,7 @@ def test_a_report_of_a_batch_equals_one_made_alone(nightly, larkspur, tmp_path):
 
 def test_nothing_of_what_was_shared_is_left_and_the_page_looks_like_the_kit(nightly):
     folder, *_ = nightly
-    assert not [p for p in (folder / "reports").rglob("*.parquet")]
+    assert not list((folder / "reports").rglob("*.parquet"))
     page = (folder / "reports/index.html").read_text("utf-8")
     assert "kit-mast" in page and "All " in page and "reports are there" in page
     assert oct((folder / "reports/.batch").stat().st_mode)[-3:] == "700"
