@@ -55,7 +55,6 @@ def prepare(store: Path, as_of: date | None, folder: Path, *, memory: str = "1GB
     integrity.verify(store, deep=True)
     target = folder / CHARGES
     con = engine(memory)
-    con.execute("SET enable_progress_bar = false")
     try:
         charges.joined(con, store, as_of)
         con.execute(

@@ -108,7 +108,7 @@ def test_no_scheduler_and_a_worker_that_does_not_see_the_folder_are_refused(tmp_
 
     monkeypatch.setattr(farm, "PATIENCE", 1.0)
     tiny(tmp_path)
-    with pytest.raises(Refused, match="no scheduler answers at tcp://127.0.0.1:9"):
+    with pytest.raises(Refused, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"):
         running.run(plan.read(plan_file(tmp_path)), on="tcp://127.0.0.1:9")
     from distributed import LocalCluster
 
@@ -128,7 +128,7 @@ def test_a_task_that_runs_twice_makes_its_report_once(tmp_path):
     tiny(tmp_path)
     path = plan_file(tmp_path, "\n  - notebook: tiny.ipynb\n    for: {team: a}")
     run(path)
-    started = [e for e in events(tmp_path, "started")]
+    started = events(tmp_path, "started")
     place = tmp_path / "reports/2026-09/a"
     before = work.manifest(place)["run"]
     words = {

@@ -132,6 +132,21 @@ def report(
     }
 
 
+def execute(
+    notebook: str, to: str, given: Mapping[str, str], how: Mapping[str, Any], tell: Tell | None = None
+) -> float:
+    """The executed notebook alone, as ``papermill --engine kit`` leaves it; how long it took [s]."""
+    import tempfile
+
+    from helpers.runs import report as reports
+
+    begun = time.perf_counter()
+    reports._settle(reports.How(**{**how, "formats": ()}))
+    with tempfile.TemporaryDirectory() as scratch:
+        reports._execute(Path(notebook), Path(scratch), Path(to), given)
+    return time.perf_counter() - begun
+
+
 def deliver(
     folder: str,
     entry: Mapping[str, Any],
@@ -239,4 +254,4 @@ def kit() -> str:
     return told.hexdigest()[:16]
 
 
-DO: dict[str, Callable[..., Any]] = {f.__name__: f for f in (look, prepare, verify, report, deliver)}
+DO: dict[str, Callable[..., Any]] = {f.__name__: f for f in (look, prepare, verify, report, execute, deliver)}
