@@ -167,7 +167,7 @@ def test_figures_draw_every_name():
     assert "<text" not in svg and "<script" not in svg and "onerror" not in svg
     assert len(svg) < 3_000_000 and len(chart.rows) == len(ALL)
     png = news.picture(news.Finding("t", "", svg, "a"))
-    assert png.startswith(b"\x89PNG") and struct.unpack(">I", png[16:20])[0] == 1200
+    assert png.startswith(b"\x89PNG") and struct.unpack(">I", png[16:20])[0] == 840
 
 
 def test_logs_and_screen(tmp_path):
