@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -335,3 +336,36 @@ def test_the_verb(tmp_path):
     assert done.exit_code == 0 and (tmp_path / "out" / "finops-monthly.cron").is_file()
     assert "comes twice" in done.output and "SLACK_URL, SMTP_PASSWORD" in done.output
     assert shlex.split(done.output.splitlines()[0])
+
+
+STOPPED = """
+import signal, sys, types
+class Any_:
+    def __init__(self, *a, **k): pass
+    def __enter__(self): return self
+    def __exit__(self, *a): pass
+for name, members in {"pendulum": {"datetime": lambda *a, **k: None}, "airflow": {}, "airflow.sdk": {"DAG": Any_}, "airflow.providers": {},
+    "airflow.providers.standard": {}, "airflow.providers.standard.operators": {}, "airflow.providers.standard.operators.python": {"PythonOperator": Any_}}.items():
+    sys.modules[name] = types.ModuleType(name); vars(sys.modules[name]).update(members)
+def stop(*_): raise RuntimeError("stopped by the scheduler")
+signal.signal(signal.SIGTERM, stop)
+space = {}
+exec(compile(open(sys.argv[1]).read(), "dag", "exec"), space)
+space["run"]()
+"""
+
+
+def test_what_stops_the_task_of_the_dag_stops_the_batch(tmp_path, monkeypatch):
+    """Without Airflow, whose place two classes take: its SIGTERM reaches the batch, which ends before the task does."""
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    child = "import signal, sys, time, pathlib\ndef end(*_):\n    pathlib.Path('ended').touch(); sys.exit(5)\nsignal.signal(signal.SIGTERM, end)\npathlib.Path('ready').touch()\ntime.sleep(60)"
+    monkeypatch.setattr(schedulers, "_finops", lambda: (sys.executable, "-c", child))
+    made(tmp_path / "plan.yaml", "airflow", to=tmp_path / "dags")
+    words = [sys.executable, "-c", STOPPED, str(tmp_path / "dags" / "finops_monthly.py")]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as task:
+        until = time.monotonic() + 60
+        while not (tmp_path / "ready").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        task.terminate()
+        _, said = task.communicate(timeout=60)
+    assert (tmp_path / "ended").exists() and "stopped by the scheduler" in said
