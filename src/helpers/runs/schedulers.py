@@ -8,7 +8,6 @@ missing, failed or has newer inputs, so a run too many does no harm.
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import re
 import shlex
@@ -413,11 +412,11 @@ def _airflow(job: Job) -> tuple[dict[str, str], list[str]]:
     today = datetime.now(UTC).date()
     text = DAG.format(
         head=_head(job, "An Airflow DAG"),
-        command=json.dumps(job.words, ensure_ascii=True),
-        folder=json.dumps(str(job.plan.parent), ensure_ascii=True),
-        dag=json.dumps(f"finops-{job.name}"),
-        schedule=json.dumps(f"{job.minute} {job.hour} * * *"),
-        zone=json.dumps(job.zone),
+        command=ascii(job.words),
+        folder=ascii(str(job.plan.parent)),
+        dag=ascii(f"finops-{job.name}"),
+        schedule=ascii(f"{job.minute} {job.hour} * * *"),
+        zone=ascii(job.zone),
         stop=STOP,
         hours=HOURS,
         year=today.year,
