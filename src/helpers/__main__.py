@@ -437,10 +437,8 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory, 
         click.echo(f"would run {path.name} with {given} and write {to}{also}")
         return
     tell = (lambda section: click.echo(f"… {section}", err=True)) if sys.stderr.isatty() else None
-    manifest = reports.make(path, Path(to), given, timeout=timeout, memory=memory * 1_000_000, tell=tell)
-    if wanted:
-        formats.write(Path(to), wanted)
-        manifest = formats.manifest(Path(to))
+    how = reports.How(formats=wanted)
+    manifest = reports.make(path, Path(to), given, timeout=timeout, memory=memory * 1_000_000, tell=tell, how=how)  # fmt: skip
     seconds = manifest["timings"]["seconds"]["all"]
     click.echo(f"{Path(to).resolve() / 'index.html'}")
     click.echo(

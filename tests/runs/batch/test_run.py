@@ -179,6 +179,21 @@ def test_another_notebook_format_or_value_is_newer_input(made):
     assert set(why(made).values()) == {"newer notebook and formats"}
 
 
+def test_every_format_stands_in_the_folder_when_it_appears(made):
+    plan_file(
+        made,
+        "\n  - notebook: tiny.ipynb\n    for: {team: a}",
+        formats="[html, pdf, xlsx, csv, parquet, json]",
+    )
+    record = run(made / "plan.yaml")
+    assert record["counts"]["done"] == 1, record["reports"]
+    place = made / "reports/2026-09/a"
+    assert (place / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert {"report.pdf", "index.html", "tables.xlsx", "results.json"} <= manifest(place)["files"].keys()
+    assert record["reports"][0]["timings"]["formats"] > 0
+    assert why(made)["a"] == ""
+
+
 def test_a_mended_kit_makes_its_reports_again(made, monkeypatch):
     monkeypatch.setattr(work, "kit", lambda: "another")
     assert set(why(made).values()) == {"newer kit"}

@@ -96,8 +96,7 @@ def warm(data: bool = True) -> None:
     # not matplotlib_inline's backend: it is told of the shell that stands when it is imported (docs/decisions/0004)
     for name in (
         "deltalake", "duckdb", "duckdb.func", "ibis", "ibis.backends.duckdb", "ibis.formats.numpy",
-        "ibis.formats.pandas", "ibis.formats.pyarrow", "matplotlib.pyplot", "matplotlib.backends.backend_svg",
-        "pandas", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet", "seaborn", "xlsxwriter",
+        "ibis.formats.pandas", "ibis.formats.pyarrow", "pandas", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet", "xlsxwriter",
     ):  # fmt: skip
         importlib.import_module(name)
     for layer in ("terms", "data", "measures", "models", "catalog", "actions", "views"):
@@ -106,19 +105,16 @@ def warm(data: bool = True) -> None:
             with suppress(ImportError):
                 importlib.import_module(f"{package.__name__}.{found.name}")
     import ibis
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     from helpers.catalog import kpis
     from helpers.runs import session  # noqa: F401
+    from helpers.views import warming
 
     # an expression compiled without a connection: the dialect's tables are built now
     table: Any = ibis.table({"a": "decimal(38, 18)", "b": "string"}, name="t")
     ibis.to_sql(table.group_by("b").aggregate(total=table.a.sum(where=table.b == "x")), dialect="duckdb")
     kpis.records()
-    figure = Figure(figsize=(1, 1))
-    figure.add_subplot().set_title("Warm")
-    FigureCanvasAgg(figure).draw()
+    warming.warm()
 
 
 class _Parent:
