@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def warm() -> None:
     """Import them, find the fonts, draw one small figure; nothing is kept."""
-    import matplotlib.backends.backend_svg  # noqa: F401
+    import matplotlib.backends.backend_svg
     import matplotlib.pyplot  # noqa: F401
     import seaborn  # noqa: F401
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -82,10 +82,13 @@ def warm(data: bool = True) -> None:
     import pkgutil
 
     import nbformat
-    import papermill  # noqa: F401
 
     import helpers
-    from helpers.runs import engine, outputs, sheets  # noqa: F401
+    from helpers.runs import engine
+
+    ours = ("helpers.runs.outputs", "helpers.runs.sheets", "helpers.runs.formats", "helpers.runs.report")
+    for name in ("IPython.core.completerlib", "IPython.core.magics", "papermill", *ours):
+        importlib.import_module(name)
     from helpers.views import page
 
     engine.register()
@@ -107,8 +110,9 @@ def warm(data: bool = True) -> None:
     import ibis
 
     from helpers.catalog import kpis
-    from helpers.runs import session  # noqa: F401
     from helpers.views import warming
+
+    importlib.import_module("helpers.runs.session")
 
     # an expression compiled without a connection: the dialect's tables are built now
     table: Any = ibis.table({"a": "decimal(38, 18)", "b": "string"}, name="t")
