@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from helpers.views import sentences, theme
-from helpers.views.markup import plain, safe
+from helpers.views.markup import SENTENCE, block, plain, safe
 from helpers.views.page import POLICY
 
 MOST = 60  # changed KPIs on the page; summary.json has more
@@ -20,8 +20,7 @@ def page(summary: Mapping[str, Any], *, lang: str = "en") -> str:
     body = "".join(
         (
             _mast(summary),
-            f"<h1>{safe(title)}</h1>",
-            f'<p class="kit-lede">{safe(_lede(summary))}</p>',
+            block("headline", f'<h1>{safe(title)}</h1><p class="kit-lede">{safe(_lede(summary))}</p>'),
             _failures(summary["reports"], summary.get("stopped")),
             _changes(summary["reports"]),
             _reports(summary["reports"]),
@@ -182,7 +181,7 @@ def _reports(reports: Sequence[Mapping[str, Any]]) -> str:
 def _facts(s: Mapping[str, Any]) -> str:
     took = s["seconds_of_a_report"]
     facts = [
-        ("began, ended", f"{s['began']}, {s['ended']}"),
+        ("began, ended", f"{_time(s['began'])}, {_time(s['ended'])} UTC"),
         ("reports at the same time", f"{s['workers']}"),
         (
             "a report took",
@@ -209,7 +208,7 @@ def _section(
     body = "".join(
         "<tr>"
         + "".join(
-            f'<th scope="row">{v}</th>' if not j else f"<td{_class(j in right)}>{v}</td>"
+            f'<th scope="row">{v}</th>' if not j else f"<td{_class(j in right, v)}>{v}</td>"
             for j, v in enumerate(row)
         )
         + "</tr>"
@@ -224,16 +223,24 @@ def _section(
     )
 
 
-def _class(right: bool) -> str:
-    return ' class="kit-r"' if right else ""
+def _class(right: bool, value: str = "") -> str:
+    words = ' class="kit-long"' if len(value) > SENTENCE and not value.startswith("<a") else ""
+    return ' class="kit-r"' if right else words
+
+
+def _time(text: str) -> str:
+    return str(text).replace("T", " ")[:19]
 
 
 def _link(path: str, words: str) -> str:
-    return f'<a href="{safe(quote(path), 4000)}">{safe(words, 200)}</a>'
+    return f'<a href="{safe(quote(path), 4000)}">{safe(words, 200).replace("/", "/<wbr>")}</a>'
 
 
 def _number(value: str | None) -> str:
     try:
-        return safe(f"{Decimal(value):,.4f}".rstrip("0").rstrip(".")) if value is not None else "not known"
+        if value is None:
+            return "not known"
+        number = Decimal(value)
+        return safe(f"{number:,.2f}" if abs(number) >= 100 else f"{number:,.4f}".rstrip("0").rstrip("."))
     except InvalidOperation:
         return safe(value)
