@@ -82,12 +82,13 @@ def warm(data: bool = True) -> None:
     import pkgutil
 
     import nbformat
+    import papermill  # noqa: F401 - before the engine: papermill loads it itself, as its entry point
 
     import helpers
     from helpers.runs import engine
 
     ours = ("helpers.runs.outputs", "helpers.runs.sheets", "helpers.runs.formats", "helpers.runs.report")
-    for name in ("IPython.core.completerlib", "IPython.core.magics", "papermill", *ours):
+    for name in ("IPython.core.completerlib", "IPython.core.magics", *ours):
         importlib.import_module(name)
     from helpers.views import page
 
@@ -361,7 +362,7 @@ class Warm:
                 process.stdin.flush()  # type: ignore[union-attr]
             except OSError:
                 del self._asked[number]
-                future.set_exception(Gone("the warm process ended", "", "the report is tried again"))
+                future.set_exception(self._gone())
         return future
 
     def close(self, wait: float = 8.0) -> None:
@@ -419,7 +420,14 @@ class Warm:
             futures = [self._asked.pop(n)[0] for n in lost]
         for future in futures:
             with suppress(InvalidStateError):
-                future.set_exception(Gone("the warm process ended", "", "the report is tried again"))
+                future.set_exception(self._gone())
+
+    def _gone(self) -> Gone:
+        try:
+            last = self.log.read_text("utf-8", errors="replace").strip().splitlines()[-1][:200]
+        except (OSError, IndexError):
+            last = "without a word"
+        return Gone(f"the warm process ended: {last}", "one that lives", f"{self.log} has more")
 
     def _answer(self, told: Mapping[str, Any]) -> None:
         if "section" in told:
