@@ -102,13 +102,13 @@ def _failures(reports: Sequence[Mapping[str, Any]], stopped: Mapping[str, Any] |
         )
     for r in reports:
         for d in r["deliveries"]:
-            if d["state"] == "failed":
+            if d["state"] in ("failed", "may have been sent"):
                 rows.append(
                     [
                         safe(r["report"]),
                         safe(f"delivery ({d['kind']})"),
-                        safe(d.get("found") or "", 600),
-                        safe(d.get("remedy") or "", 600),
+                        safe(d.get("found") or d["state"], 600),
+                        safe(d.get("remedy") or d.get("note") or "", 600),
                         "",
                     ]
                 )

@@ -123,6 +123,7 @@ def test_plain_words_stay_what_they_are(folder):
         ("", {"limits": "{memory: 1 TB}"}, 5, "'1 TB'"),
         ("", {"limits": "{workers: 0}"}, 5, "workers '0'"),
         ("", {"limits": "{retries: 9}"}, 5, "retries '9'"),
+        ("\n  - notebook: tiny.ipynb\n    limits: {workers: 2}", {}, 8, "workers of one report"),
         ("", {"plan": "A b"}, 1, "the name 'A b'"),
         ("", {"deliver": "[{fodler: x}]"}, 6, "a delivery with none of"),
         ("", {"to": "&x reports"}, 2, "anchor"),

@@ -264,6 +264,10 @@ def _entry(node: Node, usual: Mapping[str, Node], base: Path, known: Any) -> Ent
     deliver = tuple(_delivery(n, base) for n in (both["deliver"].items if "deliver" in both else []))
     forms = formats.check([*forms, *(f for d in deliver for f in d.formats)])
     months = tuple(_months(n) for n in both["months"].items) if "month" in declared else ()
+    if "limits" in own and "workers" in own["limits"].pairs:
+        own["limits"].wrong(
+            "workers of one report", "workers for the whole plan", "move it to limits: at the top"
+        )
     limits = _limits(own.get("limits"), _limits(usual.get("limits"), Limits()))
     return Entry(
         node,
