@@ -103,8 +103,11 @@ def serve(
     as_of: str = "",
     open_browser: bool = False,
     title: str = "",
+    ip: str = "127.0.0.1",
+    access: Path | None = None,
+    audit: Path | None = None,
 ) -> None:
-    """Serve a notebook as a page on 127.0.0.1 until interrupted.
+    """Serve a notebook as a page until interrupted, on 127.0.0.1 where nothing else is said.
 
     Parameters
     ----------
@@ -120,11 +123,17 @@ def serve(
     open_browser : bool
     title : str
         Of the page while it is computed.
+    ip : str
+        Address to listen on; one that others reach needs `access`.
+    access : Path, optional
+        How people come in and who may see what (`identity.read`).
+    audit : Path, optional
+        Who saw what is written there (`audit.Audit`).
 
     Raises
     ------
     UsageError
-        If the day or the mode is none.
+        If the day or the mode is none, or nobody would be asked who they are at an address that others reach.
     Refused
         If there is no store.
     """
@@ -132,6 +141,9 @@ def serve(
         raise UsageError(f"mode {mode!r}", "app or lesson", "finops serve, or finops lesson --page")
     if as_of:
         parse_day(as_of)
+    from helpers.runs.audit import Audit
+
+    ways = _ways(ip, access)
     if not Path(data).is_dir():
         layout.need(data)
     skip_grammar()
@@ -139,17 +151,39 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="finops-page-") as folder:
         fixed = {"data": str(Path(data).resolve())} | ({"as_of": as_of} if as_of else {})
         page = prepare(notebook_id, mode, Path(folder), fixed)
+        from traitlets.config import Config
+
+        from helpers.runs import guard, identity
         from helpers.runs.server import Server
 
         offered = [name for name in parameters.declared(page) if name not in KEPT]
-        config = _config(mode, title or notebooks.title(page), offered)
+        config = _config(mode, title or notebooks.title(page), offered, page.stem)
+        config.merge(Config(identity.config(ways, port)))
+        config.Voila.ip = ip
         server = Server(config=config, notebook_path=str(page))
+        server.doors = guard.Doors(
+            store=Path(data).resolve(),
+            folder=Path(folder) / "scoped",
+            rights=ways.rights,
+            audit=Audit(Path(audit).resolve()) if audit else None,
+            hosts=ways.hosts,
+            secure=ways.secure,
+        )
         server.port, server.open_browser = port, open_browser
         server.initialize([])
         server.start()
 
 
-def _config(mode: str, title: str, offered: Sequence[str]) -> Any:
+def _ways(ip: str, access: Path | None) -> Any:
+    """How people come in; an address that others reach needs a way to know them."""
+    from helpers.runs import identity
+
+    ways = identity.read(access) if access else identity.ALONE
+    identity.check(ip, ways)
+    return ways
+
+
+def _config(mode: str, title: str, offered: Sequence[str], page: str) -> Any:
     from traitlets.config import Config
 
     from helpers.views import theme
@@ -164,7 +198,13 @@ def _config(mode: str, title: str, offered: Sequence[str]) -> Any:
                 "show_tracebacks": True,  # kept for the page template, which shows a KitError's sentence only
                 "file_allowlist": [],
                 "resources": {
-                    "kit": {"css": theme.css(), "title": title, "mode": mode, "offered": list(offered)}
+                    "kit": {
+                        "css": theme.css(),
+                        "title": title,
+                        "mode": mode,
+                        "offered": list(offered),
+                        "page": page,
+                    }
                 },
                 "prelaunch_hook": inject_asked,
                 "multi_kernel_manager_class": "helpers.runs.server.Kernels",
@@ -196,7 +236,7 @@ def _config(mode: str, title: str, offered: Sequence[str]) -> Any:
 
 def inject_asked(handler: Any, notebook: Any, cwd: str) -> Any:
     """Voila's hook before a notebook is run: what the reader asked for becomes its parameters."""
-    notebooks.inject(notebook, handler.asked)
+    notebooks.inject(notebook, handler.given)
     return notebook
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import tornado.ioloop
 import tornado.web
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from jupyter_server.utils import url_path_join
 from tornado.iostream import StreamClosedError
 from voila.app import Voila
 from voila.tornado.handler import TornadoVoilaHandler
 
-from helpers.runs import app
-from helpers.terms.errors import UsageError
+from helpers.runs import app, guard
+from helpers.terms.errors import KitError, Refused
 
 _OWN = "base-uri 'none'; frame-ancestors 'none'; form-action 'self'; "
 POLICIES = {
@@ -29,8 +30,8 @@ READY = "import helpers.runs.session, helpers.catalog, helpers.measures, helpers
 _kernel: ContextVar[str] = ContextVar("kernel of the request at hand", default="")
 
 
-class Kernels(AsyncMappingKernelManager):
-    """Keeps one kernel waiting with its imports done and no data open; a request takes it.
+class Kernels(guard.Owned, AsyncMappingKernelManager):
+    """Keeps one kernel waiting with its imports done and no data open; a request takes it, and it is its person's.
 
     What a request asks for comes to its kernel as a cell, not by the environment, so any waiting kernel will do.
     """
@@ -41,6 +42,7 @@ class Kernels(AsyncMappingKernelManager):
         kernel_id, self.waiting = self.waiting, ""
         if not (kernel_id and await self.is_alive(kernel_id)):
             kernel_id = await super().start_kernel(**kwargs)
+        self.own(kernel_id, guard.asking.get())
         _kernel.set(kernel_id)
         return kernel_id
 
@@ -65,8 +67,8 @@ class Kernels(AsyncMappingKernelManager):
             await super().cull_kernel_if_idle(kernel_id)
 
 
-class Page(TornadoVoilaHandler):
-    """The one page: checks what is asked before any kernel starts."""
+class Page(guard.Locked, TornadoVoilaHandler):
+    """The one page: checks who asks and what before any kernel starts."""
 
     @property
     def kit(self) -> dict[str, Any]:
@@ -77,12 +79,22 @@ class Page(TornadoVoilaHandler):
     async def get(self, path=None):
         self.set_header("Content-Security-Policy", POLICIES[self.kit["mode"]])
         self.set_header("Referrer-Policy", "no-referrer")
+        kernels: Any = self.kernel_manager
+        viewer, page = self.viewer(), self.kit["page"]
         try:
             self.asked = app.asked(self.request.query, self.kit["offered"])
-        except UsageError as refused:
-            self.set_status(400)
+            viewer.need(page)
+            viewer.check(self.asked)
+            if not kernels.room_for(self.key):
+                raise tornado.web.HTTPError(429)
+            store = await self.doors.store_for(viewer)
+            self.given = self.asked | {"data": str(store)}
+        except KitError as refused:
+            self.doors.note(viewer.name, page, outcome="refused")
+            self.set_status(403 if isinstance(refused, Refused) else 400)
             self.finish(app.refusal(self.kit, refused))
             return
+        self.doors.note(viewer.name, page, self.asked, scope=viewer.scope)
         try:
             async with asyncio.timeout(PATIENCE):
                 async for piece in self.get_generator(path=None):
@@ -94,15 +106,17 @@ class Page(TornadoVoilaHandler):
             self.log.error("The page did not end within %s s.", PATIENCE)
             self.finish(app.stopped("This page took too long and was given up."))
         finally:
+            kernels.done(_kernel.get())
             if self.kit["mode"] == "app" and _kernel.get():
                 with contextlib.suppress(KeyError):
                     await self.kernel_manager.shutdown_kernel(_kernel.get(), now=True)
-            kernels: Any = self.kernel_manager
             tornado.ioloop.IOLoop.current().add_callback(kernels.refill)
 
 
 class Server(Voila):
-    """Voila on loopback; the page for readers has one route, the lesson page those of its fields."""
+    """Voila behind the kit's doors; the page for readers has one route, the lesson page those of its fields."""
+
+    doors: guard.Doors
 
     def load_config_file(self, *args, **kwargs):
         """No voila.json of the machine loosens what the kit sets."""
@@ -113,13 +127,20 @@ class Server(Voila):
 
     def init_settings(self):
         settings: dict[str, Any] = super().init_settings()  # pyright: ignore[reportAssignmentType]
-        settings["allow_remote_access"] = False  # a foreign Host header is refused
-        settings["local_hostnames"] = ["localhost", "127.0.0.1"]
+        settings |= guard.settings(self.doors, self.cookie_secret, self.identity_provider)
+        self.kernel_manager.start_reaping()
         tornado.ioloop.IOLoop.current().add_callback(self.kernel_manager.refill)
         return settings
 
     def init_handlers(self):
         handlers: Any = super().init_handlers()
         *parts, (_, _, page) = handlers
-        only_page = [(r"/", Page, page)]
-        return only_page if self.voila_configuration.resources["kit"]["mode"] == "app" else parts + only_page
+        ways_in = [
+            (url_path_join(self.base_url, path), *rest)
+            for path, *rest in self.identity_provider.get_handlers()
+        ]
+        only_page = [(self.base_url, Page, page), (r".*", guard.Nowhere)]
+        lesson = self.voila_configuration.resources["kit"]["mode"] == "lesson"
+        # Voila's own list has the provider's routes without the path of this server
+        stock = [h for h in parts if h[0] not in {path for path, *_ in self.identity_provider.get_handlers()}]
+        return guard.locked([*ways_in, *(stock if lesson else []), *only_page])
