@@ -286,7 +286,6 @@ def settings(doors: Doors, cookie_secret: bytes, provider: Any) -> dict[str, Any
         "xsrf_cookie_name": f"{prefix}_xsrf",
         "xsrf_cookie_kwargs": {"httponly": False, "samesite": "Strict", "secure": doors.secure, "path": "/"},
         "websocket_max_message_size": LARGEST,
-        "websocket_ping_interval": 20,
         "log_function": log_request,
         "disable_check_xsrf": False,
     }
@@ -428,7 +427,7 @@ def checked(frame: Any) -> str:
         raise Hostile("parts that do not follow one another")
     if frame[at[0] : at[1]] != b"shell":
         raise Hostile("another channel")
-    header, _, _, content = (_object(frame[a:b]) for a, b in itertools.pairwise(at))
+    header, _, _, content = (_object(frame[a:b]) for a, b in itertools.pairwise(at[1:6]))
     kind = header.get("msg_type")
     if not isinstance(kind, str) or kind not in ASKED:
         raise Hostile("a message type that no page sends")
