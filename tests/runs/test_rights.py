@@ -180,23 +180,23 @@ def whole(tmp_path_factory) -> Path:
     """Three deliveries of two departments and of nobody: one corrected, one on top; then sixteen companion tables."""
     folder = tmp_path_factory.mktemp("whole")
     store = folder / "store"
-    first = [charge(cost="10", **MINE), charge(cost="700", **THEIRS), charge(cost="30", **NOBODYS)]
+    first = [charge(cost="10", **MINE), charge(cost="700.135724", **THEIRS), charge(cost="30", **NOBODYS)]
     put(store, folder, [*first, charge("2026-08", "5", **MINE)], day=date(2026, 10, 5))
     put(
         store,
         folder,
-        [charge(cost="11", **MINE), charge(cost="701", **THEIRS)],
+        [charge(cost="11", **MINE), charge(cost="701.246835", **THEIRS)],
         day=date(2026, 10, 9),
         declared=("2026-09",),
     )
     put(
         store,
         folder,
-        [charge(cost="0.5", **MINE), charge(cost="2", **THEIRS)],
+        [charge(cost="0.5", **MINE), charge(cost="2.864297", **THEIRS)],
         day=date(2026, 10, 12),
         append=True,
     )
-    put(store, folder, [charge(cost="900", account="b9", **THEIRS)], source=SECRET, day=date(2026, 10, 13))
+    put(store, folder, [charge(cost="900.975386", account="b9", **THEIRS)], source=SECRET, day=date(2026, 10, 13))
     for name, text in TABLES.items():
         companion(store, folder, name, text)
     return store
@@ -248,7 +248,7 @@ def test_nothing_of_others_stands_in_any_byte_of_it(mine):
         assert SECRET.encode() not in raw, path
         if path.suffix == ".parquet":
             assert SECRET not in str(pq.read_table(path).to_pylist()), path
-    for total in (b"700", b"701", b"712.5", b"900", b"743"):
+    for total in (b"135724", b"246835", b"864297", b"975386"):
         assert not any(total in p.read_bytes() for p in files if p.suffix == ".json"), total
 
 
