@@ -9,6 +9,7 @@ no longer asked for, when they hang, grow too large, or have served long enough.
 from __future__ import annotations
 
 import asyncio
+import heapq
 import json
 import os
 import secrets
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.runs import zygote
-from helpers.runs.snapshots import Asked, Snapshot, Snapshots, spoken, state
+from helpers.runs.snapshots import Asked, Snapshot, Snapshots, by_name, state
 
 PATIENCE = 120.0  # seconds that one run may take
 MEMORY = 2_000_000_000  # bytes that one worker may hold
@@ -153,14 +154,15 @@ class Pool:
         self.patience, self.memory = patience, memory
         self.workers: list[Worker] = []
         self.queue: deque[Job] = deque()
-        self.ahead: deque[Asked] = deque()
+        self.ahead: list[tuple[float, int, Asked]] = []  # a heap: rank, then order
+        self.made: Callable[[Asked, Snapshot], None] = lambda *_: None  # told of each page that was made
         self.jobs: dict[str, Job] = {}
         self.closing = False
         self.starting = 0
         self.zygote: Any = None
         self.channel: socket.socket | None = None
         self.tasks: set[asyncio.Task] = set()
-        self.token = 0
+        self.token = self.order = 0
         self.forking = asyncio.Lock()
 
     # --- from outside ---
@@ -255,19 +257,21 @@ class Pool:
             if sent > len(job.parts):  # begun anew after its worker ended
                 sent = 0
 
-    def make_ahead(self, pages: Iterable[Asked], *, first: bool = False) -> None:
-        """Make these pages while nobody waits."""
-        held = set(self.ahead)
-        new = [p for p in pages if p not in held and not self.snapshots.has(p.key)]
-        self.ahead = deque([*new, *self.ahead] if first else [*self.ahead, *new])
-        while len(self.ahead) > AHEAD:
-            self.ahead.pop()
+    def make_ahead(self, pages: Iterable[tuple[float, Asked]]) -> None:
+        """Make these pages while nobody waits, those of low rank first."""
+        for rank, page in pages:
+            if not self.snapshots.has(page.key):
+                self.order += 1
+                heapq.heappush(self.ahead, (rank, self.order, page))
+        if len(self.ahead) > AHEAD:
+            self.ahead = heapq.nsmallest(AHEAD, self.ahead)
         self._pump()
 
     def forget_others(self, versions: Iterable[str]) -> None:
         """The store has changed: nothing more is made from an earlier state, and its workers end."""
         kept = set(versions)
-        self.ahead = deque(p for p in self.ahead if p.version in kept)
+        self.ahead = [p for p in self.ahead if p[2].version in kept]
+        heapq.heapify(self.ahead)
         for worker in list(self.workers):
             if worker.version not in kept and worker.job is None:
                 worker.kill("its data is not the newest")
@@ -320,17 +324,17 @@ class Pool:
             self.queue.remove(job)
             self._give(worker, job)
         busy = sum(w.job is not None for w in self.workers) + self.starting
-        if self.ahead and busy < max(1, self.size - 1):
-            asked = self.ahead[0]
-            worker = self._free(asked)
-            if worker is not None:
-                self.ahead.popleft()
-                key = f"page {asked.key} {{}}"
-                if self.snapshots.has(asked.key) or (key in self.jobs and not self.jobs[key].over):
-                    self._pump()
-                    return
+        while self.ahead and busy < max(1, self.size - 1):
+            asked = self.ahead[0][2]
+            key = f"page {asked.key} {{}}"
+            if self.snapshots.has(asked.key) or (key in self.jobs and not self.jobs[key].over):
+                heapq.heappop(self.ahead)
+                continue
+            if (worker := self._free(asked)) is not None:
+                heapq.heappop(self.ahead)
                 job = self.jobs[key] = Job(asked)
                 self._give(worker, job)
+            return
 
     def _free(self, asked: Asked) -> Worker | None:
         """A worker for this page that has nothing to do; starts one, or ends one of another kind, where it may."""
@@ -407,16 +411,16 @@ class Pool:
         worker.used = job.began = time.monotonic()
         job.tries += 1
         asked, keep = job.asked, self.snapshots.notebook(job.asked.key)
-        worker.say(
-            do=job.do,
-            notebook=str(asked.notebook),
-            given=asked.parameters,
-            data=str(asked.store),
-            as_of=asked.as_of,
-            keep=str(keep) if keep else "",
-            reference=job.reference,
-            **job.extra,
-        )
+        said = {
+            "do": job.do,
+            "notebook": str(asked.notebook),
+            "given": asked.parameters,
+            "data": str(asked.store),
+            "as_of": asked.as_of,
+            "keep": str(keep) if keep else "",
+            "reference": job.reference,
+        }
+        worker.say(**said | job.extra)
 
     def _cancel(self, worker: Worker) -> None:
         """The run stops before its next cell."""
@@ -496,13 +500,10 @@ class Pool:
         snapshot = Snapshot(list(job.parts), done, asked.version)
         data = await asyncio.to_thread(snapshot.pack)
         self.snapshots.put(asked.key, snapshot, data)
-        chosen = done.get("choices", {}).get("chosen", {})
-        offered = done.get("choices", {}).get("choices", {})
-        resolved = spoken(dict(asked.given) | {n: chosen[n] for n in offered if chosen.get(n)})
-        if resolved != asked.given:
-            self.snapshots.name(Asked(asked.notebook, resolved, asked.scope, asked.store, asked.version, asked.as_of).key, asked.key)  # fmt: skip
+        self.snapshots.name(by_name(asked, done).key, asked.key)
         job.done = done
         self._forget(job)
+        self.made(asked, snapshot)
 
     def _put_back(self, job: Job) -> None:
         """A run gave way to another page."""
@@ -511,8 +512,9 @@ class Pool:
             self.queue.append(job)
         else:
             self._forget(job)
-            if job.do == "page" and len(self.ahead) < AHEAD:
-                self.ahead.append(job.asked)
+            if job.do == "page":
+                self.order += 1
+                heapq.heappush(self.ahead, (0.0, self.order, job.asked))
 
     def _stop(self, job: Job, said: str, *, bug: bool = False, status: int = 200) -> None:
         if not job.over:

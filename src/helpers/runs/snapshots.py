@@ -13,7 +13,7 @@ import json
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,9 @@ def state(store: Path) -> str:
 def code(notebook: Path) -> str:
     """The state of what computes a page: the notebook, its playbook, the kit, the libraries that count and draw."""
     said = hashlib.sha256(_kit().encode())
-    for file in (notebook, notebook.parent.parent / "playbooks" / f"{notebook.stem}.md"):
+    look = os.environ.get("FINOPS_LOOK", "")
+    said.update(f"{look} {os.environ.get('FINOPS_LANGUAGE', '')}".encode())
+    for file in (notebook, *([Path(look)] if look else []), notebook.parent.parent / "playbooks" / f"{notebook.stem}.md"):
         if file.is_file():
             said.update(hashlib.sha256(file.read_bytes()).digest())
     return said.hexdigest()[:16]
@@ -206,6 +208,8 @@ class Snapshots:
 
     def name(self, other: str, key: str) -> None:
         """The page of `key` answers `other` too: the same choices, said by name instead of left empty."""
+        if other == key:
+            return
         self.names[other] = key
         while len(self.names) > 20_000:
             self.names.popitem(last=False)
@@ -263,6 +267,14 @@ def _private(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def by_name(asked: Asked, done: Mapping[str, Any]) -> Asked:
+    """The same page asked for with every choice said by name, as its form asks for it."""
+    held = done.get("choices", {})
+    chosen = held.get("chosen", {})
+    given = spoken(dict(asked.given) | {n: chosen.get(n, "") for n in held.get("choices", {})})
+    return replace(asked, given=given)
 
 
 def spoken(given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -87,7 +87,7 @@ def work(channel: socket.socket, hold: Callable[[], None] = lambda: None) -> Non
             line.send(stopped=OUT_OF_MEMORY, kind="MemoryError", bug=True)
             return
         except KitError as refused:
-            line.send(stopped=str(refused), kind=type(refused).__name__, bug=False)
+            line.send(stopped=for_reader(refused), kind=type(refused).__name__, bug=False)
         except Exception as problem:
             _log(job, problem)
             line.send(stopped=BUG, kind=type(problem).__name__, bug=True)
@@ -95,6 +95,17 @@ def work(channel: socket.socket, hold: Callable[[], None] = lambda: None) -> Non
             sys.stderr.flush()
         if os.environ.get("FINOPS_TELL"):
             print(f"{job['do']} {job.get('notebook', '')} {time.perf_counter() - began:.2f} s", file=sys.stderr)  # noqa: T201
+
+
+def for_reader(problem: KitError) -> str:
+    """What the kit says, without the place on this machine.
+
+    Examples
+    --------
+    >>> for_reader(KitError("the file is missing", "every file", file="/srv/store/a.parquet"))
+    'the file is missing\\n  needed: every file'
+    """
+    return str(type(problem)(problem.found, problem.needed, problem.remedy, row=problem.row, column=problem.column))
 
 
 def _log(job: Mapping[str, Any], problem: BaseException) -> None:
