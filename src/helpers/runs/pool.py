@@ -547,8 +547,6 @@ def place(before: int) -> str:
     Examples
     --------
     >>> place(0), place(1), place(3)
-    ('', 'Your page is the next to be made …', 'Pages before yours: 2 …')
+    ('', '', 'Pages before yours: 2 …')
     """
-    if before <= 0:
-        return ""
-    return "Your page is the next to be made …" if before == 1 else f"Pages before yours: {before - 1} …"
+    return f"Pages before yours: {before - 1} …" if before > 1 else ""

@@ -266,8 +266,8 @@ class Shown(Reader):
         loading = html.escape(portal.SAY["loading"].format(title=page.title))
         await self.out(f'{before}<div class="kit-loading"><p>{loading}</p></div>')
         async for name, part in self.site.pool.follow(job):
-            await self.out(site.section(name, part) if name else f'<p class="kit-loading">{html.escape(part)}</p>')
-        end, about = "<style>.kit-loading{display:none}</style>", ""
+            await self.out(site.section(name, part) if name else f'<p class="kit-waiting">{html.escape(part)}</p>')
+        end, about = "<style>.kit-loading,.kit-waiting{display:none}</style>", ""
         if job.stopped:
             end += app.stopped(job.stopped)
             if job.bug:
@@ -472,7 +472,7 @@ class Server(Voila):
         *parts, (_, _, page) = handlers
         if self.site is None:
             return [*parts, (r"/", Page, page)]
-        stem = r"(?:(?P<stem>[a-z0-9_]{1,80})/)"
+        stem = rf"(?:(?P<stem>{site.STEM})/)"
         own = {"voila_configuration": self.voila_configuration}
         routes = [
             (rf"/{stem}", Shown),

@@ -25,12 +25,13 @@ from helpers.catalog import notebooks
 from helpers.runs import app, parameters
 from helpers.runs.pool import Pool
 from helpers.runs.snapshots import Asked, Snapshot, Snapshots, by_name, spoken, state
-from helpers.terms.errors import KitError
+from helpers.terms.errors import KitError, UsageError
 from helpers.views import portal
 from helpers.views.portal import SAY, Card
 
 NEIGHBOURS = 60  # pages one choice away from a page that are made ahead of being asked for
 GLANCE = 0.5  # seconds for which the store's state is taken as known
+STEM = "[a-z0-9_]{1,80}"  # of a notebook that has an address
 MARK = "\0content\0"
 DOWNLOADS = {"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "csv": "application/zip", "pdf": "application/pdf"}  # fmt: skip
 _IMAGE = re.compile(r'<img src="(data:image/(svg\+xml|png);base64,([A-Za-z0-9+/=]+))" alt="([^"]*)"')
@@ -410,7 +411,16 @@ def compressed(accepts: str) -> bool:
 
 
 def pages_of(given: str | Path | None) -> tuple[list[Path], bool]:
-    """The notebooks to serve: one that was named, or all; and whether it is one."""
+    """The notebooks to serve: one that was named, all of a folder, or all of the kit; and whether it is one."""
+    if given and Path(given).is_dir():
+        found = sorted(p.resolve() for p in Path(given).glob("*.ipynb") if re.fullmatch(STEM, p.stem))
+        if not found:
+            raise UsageError(
+                f"no notebook in {given}",
+                "files such as my_month.ipynb, named in lower case",
+                "name another folder or a notebook",
+            )
+        return found, False
     if given:
         return [notebooks.find(given).resolve()], True
     folder = notebooks.folder("notebooks")
