@@ -470,17 +470,27 @@ def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port)
 
 
 @main.command(cls=WithNotebooks)
-@click.argument("notebook", default="practitioner_kpis")
+@click.argument("notebook", required=False)
 @store_option
 @click.option("--as-of", callback=day, metavar="DATE", help="Take the deliveries dated up to this day (UTC).")
 @click.option("--port", default=8866, show_default=True)
 @click.option("--open/--no-open", "browser", default=False, help="Open a browser.")
-def serve(notebook, data, as_of, port, browser) -> None:
-    """Serve a notebook as a page on this machine (loopback only)."""
+@click.option("--workers", type=click.IntRange(1, 64), default=None, help="Most processes that make pages at a time; as many as the machine has cores, from 2 to 4.")  # fmt: skip
+@click.option("--ahead/--no-ahead", default=True, help="Make pages while nobody waits.")
+@click.option("--cache", metavar="FOLDER", envvar="FINOPS_CACHE", default=None, help="Where pages that were made are kept; nobody else may read it.")  # fmt: skip
+def serve(notebook, data, as_of, port, browser, workers, ahead, cache) -> None:
+    """Serve all pages with a portal, or one notebook's page, on this machine (loopback only)."""
     from helpers.runs import app
 
     app.serve(
-        notebook, data=Path(data), port=port, as_of=as_of.isoformat() if as_of else "", open_browser=browser
+        notebook,
+        data=Path(data),
+        port=port,
+        as_of=as_of.isoformat() if as_of else "",
+        open_browser=browser,
+        workers=workers or 0,
+        ahead=ahead,
+        cache=Path(cache) if cache else None,
     )
 
 

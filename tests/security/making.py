@@ -120,7 +120,7 @@ def added(self, host, handlers):
 tornado.web.Application.add_handlers = added
 from helpers.runs.app import serve
 serve(said["notebook"], data=Path(said["data"]), mode=said["mode"], port=said["port"], ip=said.get("ip", "127.0.0.1"),
-      access=said.get("access") and Path(said["access"]), audit=said.get("audit") and Path(said["audit"]))
+      access=said.get("access") and Path(said["access"]), audit=said.get("audit") and Path(said["audit"]), cache=Path(said["cache"]), ahead=False)
 """
 
 

@@ -1,13 +1,14 @@
-"""The served page and the lesson page: Voila on loopback, with the kit's own page template.
+"""The served pages and the lesson page: Voila on loopback, with the kit's own page template.
 
-The page for a reader (`app`) has one route and no script: the server runs the notebook for the query string it has
-checked, streams each result as it is ready, and ends the kernel. The lesson page (`lesson`) keeps its kernel for the
-exercises' fields. Sources, tracebacks, the data's files and the notebook's folder are on neither.
+The pages for readers (`app`) are made by workers that share nothing with a viewer but what the page shows, and are kept
+(`helpers.runs.site`, `pool`, `snapshots`); a small script of ours asks for other choices, and without it the choices
+are a form. The lesson page (`lesson`) keeps its kernel for the exercises' fields. Sources, tracebacks, the data's files
+and the notebook's folder are on neither.
 
 References
 ----------
 Voila 0.5.13, source as installed (read 2026-11-24). What stock Voila lets through was measured in
-docs/decisions/0006-served-page.md.
+docs/decisions/0006-served-page.md; how pages are made since: docs/decisions/0010-served-pages.md.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from urllib.parse import parse_qsl
 from helpers.catalog import notebooks
 from helpers.data import layout
 from helpers.runs import parameters
-from helpers.terms.errors import KitError, UsageError
+from helpers.runs.rights import LOCAL as LOCAL
+from helpers.terms.errors import KitError, Refused, UsageError
 from helpers.terms.period import Month, parse_day
 from helpers.terms.quick import skip_grammar
 
@@ -95,7 +97,7 @@ def asked(query: str, offered: Sequence[str] = ASKED) -> dict[str, str]:
 
 
 def serve(
-    notebook_id: str | Path,
+    notebook_id: str | Path | None = None,
     *,
     data: Path,
     mode: str = "app",
@@ -103,26 +105,35 @@ def serve(
     as_of: str = "",
     open_browser: bool = False,
     title: str = "",
+    workers: int = 0,
+    ahead: bool = True,
+    cache: Path | None = None,
     ip: str = "127.0.0.1",
     access: Path | None = None,
     audit: Path | None = None,
 ) -> None:
-    """Serve a notebook as a page until interrupted, on 127.0.0.1 where nothing else is said.
+    """Serve pages until interrupted, on 127.0.0.1 where nothing else is said.
 
     Parameters
     ----------
-    notebook_id : str or Path
+    notebook_id : str, Path or None
+        One notebook; None for the portal and all of them.
     data : Path
-        The store. Its files are read by the kernel and served to nobody.
+        The store. Its files are read by workers and served to nobody.
     mode : str
         ``app`` or ``lesson``.
     port : int
-        The next free one from here on is taken and printed.
     as_of : str
-        Day ``YYYY-MM-DD`` that the page takes as its today; empty for that of the newest delivery.
+        Day ``YYYY-MM-DD`` that the pages take as their today; empty for that of the newest delivery.
     open_browser : bool
     title : str
-        Of the page while it is computed.
+        Of the lesson page while it is computed.
+    workers : int
+        Most processes that make pages at a time; 0 for as many as the machine has cores, from 2 to 4.
+    ahead : bool
+        Make pages while nobody waits: the default ones, and those one choice away.
+    cache : Path, optional
+        Where pages that were made are kept; None for the user's own folder for caches.
     ip : str
         Address to listen on; one that others reach needs `access`.
     access : Path, optional
@@ -135,40 +146,41 @@ def serve(
     UsageError
         If the day or the mode is none, or nobody would be asked who they are at an address that others reach.
     Refused
-        If there is no store.
+        If there is no store, or the port is taken.
     """
     if mode not in ("app", "lesson"):
         raise UsageError(f"mode {mode!r}", "app or lesson", "finops serve, or finops lesson --page")
+    if mode == "lesson" and notebook_id is None:
+        raise UsageError("no notebook", "one, for a lesson", "finops lesson NOTEBOOK --page")
     if as_of:
         parse_day(as_of)
-    from helpers.runs.audit import Audit
-
     ways = _ways(ip, access)
     if not Path(data).is_dir():
         layout.need(data)
+    free(port, ip)
     skip_grammar()
     os.environ["FINOPS_MODE"] = mode
     with tempfile.TemporaryDirectory(prefix="finops-page-") as folder:
-        fixed = {"data": str(Path(data).resolve())} | ({"as_of": as_of} if as_of else {})
-        page = prepare(notebook_id, mode, Path(folder), fixed)
-        from traitlets.config import Config
-
-        from helpers.runs import guard, identity
+        if mode == "lesson":
+            assert notebook_id is not None
+            fixed = {"data": str(Path(data).resolve())} | ({"as_of": as_of} if as_of else {})
+            page = prepare(notebook_id, mode, Path(folder), fixed)
+            offered = [name for name in parameters.declared(page) if name not in KEPT]
+            site, said = None, title or notebooks.title(page)
+        else:
+            site = _site(notebook_id, Path(data), as_of, workers, ahead, cache, Path(folder))
+            page, offered, said = Path(folder) / "none.ipynb", [], ""
+            page.write_text("{}", "ascii")  # Voila wants to be given one; no route of ours leads to it
         from helpers.runs.server import Server
 
-        offered = [name for name in parameters.declared(page) if name not in KEPT]
-        config = _config(mode, title or notebooks.title(page), offered, page.stem)
-        config.merge(Config(identity.config(ways, port)))
-        config.Voila.ip = ip
+        config = _config(mode, said, offered)
+        config.VoilaConfiguration["resources"]["kit"]["page"] = Path(page).stem
+        _through(config, ways, ip, port)
         server = Server(config=config, notebook_path=str(page))
-        server.doors = guard.Doors(
-            store=Path(data).resolve(),
-            folder=Path(folder) / "scoped",
-            rights=ways.rights,
-            audit=Audit(Path(audit).resolve()) if audit else None,
-            hosts=ways.hosts,
-            secure=ways.secure,
-        )
+        server.site = site
+        server.doors = _doors(ways, Path(data), audit, cache, Path(folder))
+        if site is not None:
+            site.stores = server.doors.store_for
         server.port, server.open_browser = port, open_browser
         server.initialize([])
         server.start()
@@ -183,7 +195,84 @@ def _ways(ip: str, access: Path | None) -> Any:
     return ways
 
 
-def _config(mode: str, title: str, offered: Sequence[str], page: str) -> Any:
+def _through(config: Any, ways: Any, ip: str, port: int) -> None:
+    """Lay the way in over the server's own configuration."""
+    from traitlets.config import Config
+
+    from helpers.runs import identity
+
+    config.merge(Config(identity.config(ways, port)))
+    config.Voila.ip = ip
+
+
+def _doors(ways: Any, data: Path, audit: Path | None, cache: Path | None, scratch: Path) -> Any:
+    """What the server knows about its visitors; stores of fewer rights are kept beside the pages that were made."""
+    from helpers.runs import guard, snapshots
+    from helpers.runs.audit import Audit
+
+    pages = snapshots.Snapshots(cache or snapshots.default_folder()).folder
+    return guard.Doors(
+        store=data.resolve(),
+        folder=(pages or scratch) / "stores",
+        rights=ways.rights,
+        audit=Audit(Path(audit).resolve()) if audit else None,
+        hosts=ways.hosts,
+        secure=ways.secure,
+    )
+
+
+def _site(
+    notebook_id: str | Path | None,
+    data: Path,
+    as_of: str,
+    workers: int,
+    ahead: bool,
+    cache: Path | None,
+    scratch: Path,
+) -> Any:
+    """The portal and its pages; what was made is kept in `cache`, else in `scratch`, which goes with the server."""
+    import logging
+
+    from helpers.runs import site, snapshots
+    from helpers.runs.pool import Pool
+
+    tell = logging.getLogger("finops.serve").info
+    pages, single = site.pages_of(notebook_id)
+    kept = snapshots.Snapshots(cache or snapshots.default_folder())
+    if kept.folder is None:
+        kept = snapshots.Snapshots(scratch / "pages")
+    pool = Pool(pages, kept, size=workers, tell=tell)
+    return site.Site(
+        pages, data, as_of=as_of, snapshots=kept, pool=pool, single=single, ahead=ahead, tell=tell
+    )
+
+
+def free(port: int, ip: str = "127.0.0.1") -> None:
+    """Refuse a port that somebody listens on.
+
+    Raises
+    ------
+    Refused
+    """
+    import errno
+    import socket
+
+    with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ip, port))
+        except OSError as problem:
+            if problem.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            taken = problem.errno == errno.EADDRINUSE
+            raise Refused(
+                f"port {port} is {'taken by another program' if taken else 'not yours to use'}",
+                "a port that is free",
+                f"--port {port + 1}, or end the other one; it may be another finops serve",
+            ) from problem
+
+
+def _config(mode: str, title: str, offered: Sequence[str]) -> Any:
     from traitlets.config import Config
 
     from helpers.views import theme
@@ -198,13 +287,7 @@ def _config(mode: str, title: str, offered: Sequence[str], page: str) -> Any:
                 "show_tracebacks": True,  # kept for the page template, which shows a KitError's sentence only
                 "file_allowlist": [],
                 "resources": {
-                    "kit": {
-                        "css": theme.css(),
-                        "title": title,
-                        "mode": mode,
-                        "offered": list(offered),
-                        "page": page,
-                    }
+                    "kit": {"css": theme.css(), "title": title, "mode": mode, "offered": list(offered)}
                 },
                 "prelaunch_hook": inject_asked,
                 "multi_kernel_manager_class": "helpers.runs.server.Kernels",
@@ -219,7 +302,7 @@ def _config(mode: str, title: str, offered: Sequence[str], page: str) -> Any:
                     "kit_prose": "helpers.runs.app.prose",
                 }
             },
-            "Voila": {"ip": "127.0.0.1", "mathjax_url": ""},
+            "Voila": {"ip": "127.0.0.1", "mathjax_url": "", "port_retries": 0},
             "VoilaExecutor": {"timeout": 120},
             "KernelSpecManager": {
                 "kernel_dirs": []
@@ -278,11 +361,16 @@ def stopped(why: str) -> str:
     )
 
 
-def refusal(kit: dict[str, str], refused: Exception) -> str:
+def refusal(kit: dict[str, str], refused: Exception | str, reference: str = "") -> str:
     """A page with one sentence, for an address that asks for what there is not."""
+    said = stopped(str(refused))
+    if reference:
+        from helpers.views.portal import SAY
+
+        said = said.replace("</div>", f'<p class="kit-reference">{html.escape(SAY["reference"].format(reference=reference))}</p></div>', 1)  # fmt: skip
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-'
         f'width,initial-scale=1"><title>{html.escape(kit["title"])}</title><link rel="icon" href="data:,">'
         f'<style>{kit["css"]}</style></head><body class="kit-body"><main class="kit-page" id="content">'
-        f"<h1>This page cannot be shown</h1>{stopped(str(refused))}</main></body></html>"
+        f"<h1>This page cannot be shown</h1>{said}</main></body></html>"
     )

@@ -201,7 +201,7 @@ class Locked:
         self.set_header("Content-Type", "text/html; charset=UTF-8")  # type: ignore[attr-defined]
         provider = self.settings.get("identity_provider")
         door = getattr(provider, "door", "") if status_code == 401 else ""
-        self.finish(words_page(title, lines, door))  # type: ignore[attr-defined]
+        self.finish(words_page(title, lines, self.settings.get("base_url", "/") + door if door else ""))  # type: ignore[attr-defined]
 
 
 class _Redirected(Exception):
