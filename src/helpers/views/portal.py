@@ -197,14 +197,12 @@ def _day(day: str) -> str:
 
 def bar(portal: bool) -> str:
     """The line above a page: the way back to all pages."""
-    return (
-        f'<nav class="kit-bar" aria-label="Pages"><a href="../">{safe(SAY["all"])}</a></nav>'
-        if portal
-        else ""
-    )
+    return f'<nav class="kit-bar" aria-label="Pages"><a href="../">{safe(SAY["all"])}</a></nav>' if portal else ""
 
 
-def about(facts: Mapping[str, Any], query: str, kinds: Sequence[str], pictures: Sequence[str]) -> str:
+def about(
+    facts: Mapping[str, Any], query: str, kinds: Sequence[str], pictures: Sequence[str]
+) -> str:
     """What stands below a page: what it shows, its link, its downloads.
 
     Parameters
@@ -222,16 +220,10 @@ def about(facts: Mapping[str, Any], query: str, kinds: Sequence[str], pictures: 
     if facts:
         scope = f", {facts['scope']}" if facts.get("scope") else ""
         shown = SAY["shown"].format(
-            company=facts.get("company") or "the company",
-            month=facts["month"],
-            scope=scope,
-            as_of=_day(facts["as_of"]),
+            company=facts.get("company") or "the company", month=facts["month"], scope=scope, as_of=_day(facts["as_of"])
         )
     tail = f"?{query}" if query else ""
-    files = [
-        f'<li><a href="{safe("download/" + kind + tail)}" download>{safe(SAY[kind])}</a></li>'
-        for kind in kinds
-    ]
+    files = [f'<li><a href="{safe("download/" + kind + tail)}" download>{safe(SAY[kind])}</a></li>' for kind in kinds]
     files += [
         f'<li><a href="{safe(f"picture/{n}{tail}")}" download>{safe(SAY["picture"])} {n}: {safe(alt[:90])}</a></li>'
         for n, alt in enumerate(pictures, 1)
@@ -241,11 +233,7 @@ def about(facts: Mapping[str, Any], query: str, kinds: Sequence[str], pictures: 
         + (f"<p>{safe(shown)}</p>" if shown else "")
         + f'<p><a class="kit-link" href="./{safe(tail)}">{safe(SAY["link"])}</a> '
         f'<button type="button" class="kit-copy" hidden data-said="{safe(SAY["copied"])}">{safe(SAY["copy"])}</button></p>'
-        + (
-            f'<details><summary>{safe(SAY["downloads"])}</summary><ul class="kit-plain">{"".join(files)}</ul></details>'
-            if files
-            else ""
-        )
+        + (f'<details><summary>{safe(SAY["downloads"])}</summary><ul class="kit-plain">{"".join(files)}</ul></details>' if files else "")
         + "</footer>"
     )
 
