@@ -224,7 +224,7 @@ def start(
         "port": port,
         "routes": str(folder / "routes.json"),
     }
-    said |= {"audit": str(folder / "audit.jsonl")} | more
+    said |= {"audit": str(folder / "audit.jsonl"), "cache": str(folder / "cache")} | more
     if access:
         (folder / "rights.yaml").write_text(RIGHTS)
         secret = folder / "secret"
@@ -261,13 +261,14 @@ def frame(
     channel: str = "shell",
     header: Any = None,
     parts: list[bytes] | None = None,
+    metadata: Any = None,
 ) -> bytes:
     """A message of protocol v1, as a page sends it."""
     said = header if header is not None else {
         "msg_id": os.urandom(8).hex(), "msg_type": kind, "session": "s", "username": "", "version": "5.2",
         "date": "2026-11-26T12:00:00Z",
     }  # fmt: skip
-    parts = parts or [json.dumps(p).encode() for p in (said, {}, {}, content if content is not None else {})]
+    parts = parts or [json.dumps(p).encode() for p in (said, {}, metadata or {}, content if content is not None else {})]
     pieces = [channel.encode(), *parts]
     at = [8 * (len(pieces) + 2)]
     for piece in pieces:
@@ -351,7 +352,7 @@ class Line:
     def states(self) -> dict[str, dict[str, Any]]:
         """The state of every widget, as a page asks for it."""
         comm = os.urandom(8).hex()
-        self.send(frame("comm_open", {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}}))
+        self.send(frame("comm_open", {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}}, metadata={"version": "1.0.0"}))
         self.send(frame("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}}))
         for _, _, content in self.heard(15):
             if content.get("data", {}).get("method") == "update_states":
