@@ -268,7 +268,9 @@ def frame(
         "msg_id": os.urandom(8).hex(), "msg_type": kind, "session": "s", "username": "", "version": "5.2",
         "date": "2026-11-26T12:00:00Z",
     }  # fmt: skip
-    parts = parts or [json.dumps(p).encode() for p in (said, {}, metadata or {}, content if content is not None else {})]
+    parts = parts or [
+        json.dumps(p).encode() for p in (said, {}, metadata or {}, content if content is not None else {})
+    ]
     pieces = [channel.encode(), *parts]
     at = [8 * (len(pieces) + 2)]
     for piece in pieces:
@@ -352,7 +354,13 @@ class Line:
     def states(self) -> dict[str, dict[str, Any]]:
         """The state of every widget, as a page asks for it."""
         comm = os.urandom(8).hex()
-        self.send(frame("comm_open", {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}}, metadata={"version": "1.0.0"}))
+        self.send(
+            frame(
+                "comm_open",
+                {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}},
+                metadata={"version": "1.0.0"},
+            )
+        )
         self.send(frame("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}}))
         for _, _, content in self.heard(15):
             if content.get("data", {}).get("method") == "update_states":
