@@ -11,7 +11,6 @@ from datetime import date
 
 import pytest
 from tests.data.storing import charge, put
-from tests.security import making
 
 pytestmark = pytest.mark.browser
 ALARM = "alert(document.domain)"
