@@ -19,12 +19,6 @@ REFUSED = (
 CODE = {"code": "print('ran')", "silent": False}
 
 
-@pytest.fixture(scope="module")
-def kernel(lesson):
-    """Ana's kernel."""
-    return lesson.kernel("ana")
-
-
 @pytest.fixture
 def line(lesson, kernel):
     opened = Line(lesson, kernel)
