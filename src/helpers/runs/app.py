@@ -17,7 +17,6 @@ import html
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -25,6 +24,7 @@ from urllib.parse import parse_qsl
 from helpers.catalog import notebooks
 from helpers.data import layout
 from helpers.runs import parameters
+from helpers.runs.rights import LOCAL as LOCAL
 from helpers.terms.errors import KitError, Refused, UsageError
 from helpers.terms.period import Month, parse_day
 from helpers.terms.quick import skip_grammar
@@ -33,22 +33,6 @@ KEPT = ("data", "as_of")  # what only the server's own command may set
 ASKED = ("provider", "month", "department", "currency")  # what a reader may put into the query string
 LONGEST = 200
 HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Somebody, and what they may see: all of it, on one's own machine."""
-
-    name: str
-    departments: tuple[str, ...] | None = None
-
-    @property
-    def scope(self) -> str:
-        """Equal for equal rights."""
-        return "all"
-
-
-LOCAL = Viewer("local")
 
 
 def prepare(
@@ -124,8 +108,11 @@ def serve(
     workers: int = 0,
     ahead: bool = True,
     cache: Path | None = None,
+    ip: str = "127.0.0.1",
+    access: Path | None = None,
+    audit: Path | None = None,
 ) -> None:
-    """Serve pages on 127.0.0.1 until interrupted.
+    """Serve pages until interrupted, on 127.0.0.1 where nothing else is said.
 
     Parameters
     ----------
@@ -147,11 +134,17 @@ def serve(
         Make pages while nobody waits: the default ones, and those one choice away.
     cache : Path, optional
         Where pages that were made are kept; None for the user's own folder for caches.
+    ip : str
+        Address to listen on; one that others reach needs `access`.
+    access : Path, optional
+        How people come in and who may see what (`identity.read`).
+    audit : Path, optional
+        Who saw what is written there (`audit.Audit`).
 
     Raises
     ------
     UsageError
-        If the day or the mode is none.
+        If the day or the mode is none, or nobody would be asked who they are at an address that others reach.
     Refused
         If there is no store, or the port is taken.
     """
@@ -161,9 +154,10 @@ def serve(
         raise UsageError("no notebook", "one, for a lesson", "finops lesson NOTEBOOK --page")
     if as_of:
         parse_day(as_of)
+    ways = _ways(ip, access)
     if not Path(data).is_dir():
         layout.need(data)
-    free(port)
+    free(port, ip)
     skip_grammar()
     os.environ["FINOPS_MODE"] = mode
     with tempfile.TemporaryDirectory(prefix="finops-page-") as folder:
@@ -179,11 +173,52 @@ def serve(
             page.write_text("{}", "ascii")  # Voila wants to be given one; no route of ours leads to it
         from helpers.runs.server import Server
 
-        server = Server(config=_config(mode, said, offered), notebook_path=str(page))
+        config = _config(mode, said, offered)
+        config.VoilaConfiguration["resources"]["kit"]["page"] = Path(page).stem
+        _through(config, ways, ip, port)
+        server = Server(config=config, notebook_path=str(page))
         server.site = site
+        server.doors = _doors(ways, Path(data), audit, cache, Path(folder))
+        if site is not None:
+            site.stores = server.doors.store_for
         server.port, server.open_browser = port, open_browser
         server.initialize([])
         server.start()
+
+
+def _ways(ip: str, access: Path | None) -> Any:
+    """How people come in; an address that others reach needs a way to know them."""
+    from helpers.runs import identity
+
+    ways = identity.read(access) if access else identity.ALONE
+    identity.check(ip, ways)
+    return ways
+
+
+def _through(config: Any, ways: Any, ip: str, port: int) -> None:
+    """Lay the way in over the server's own configuration."""
+    from traitlets.config import Config
+
+    from helpers.runs import identity
+
+    config.merge(Config(identity.config(ways, port)))
+    config.Voila.ip = ip
+
+
+def _doors(ways: Any, data: Path, audit: Path | None, cache: Path | None, scratch: Path) -> Any:
+    """What the server knows about its visitors; stores of fewer rights are kept beside the pages that were made."""
+    from helpers.runs import guard, snapshots
+    from helpers.runs.audit import Audit
+
+    pages = snapshots.Snapshots(cache or snapshots.default_folder()).folder
+    return guard.Doors(
+        store=data.resolve(),
+        folder=(pages or scratch) / "stores",
+        rights=ways.rights,
+        audit=Audit(Path(audit).resolve()) if audit else None,
+        hosts=ways.hosts,
+        secure=ways.secure,
+    )
 
 
 def _site(
@@ -207,10 +242,12 @@ def _site(
     if kept.folder is None:
         kept = snapshots.Snapshots(scratch / "pages")
     pool = Pool(pages, kept, size=workers, tell=tell)
-    return site.Site(pages, data, as_of=as_of, snapshots=kept, pool=pool, single=single, ahead=ahead, tell=tell)
+    return site.Site(
+        pages, data, as_of=as_of, snapshots=kept, pool=pool, single=single, ahead=ahead, tell=tell
+    )
 
 
-def free(port: int) -> None:
+def free(port: int, ip: str = "127.0.0.1") -> None:
     """Refuse a port that somebody listens on.
 
     Raises
@@ -220,10 +257,10 @@ def free(port: int) -> None:
     import errno
     import socket
 
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((ip, port))
         except OSError as problem:
             if problem.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
@@ -282,7 +319,7 @@ def _config(mode: str, title: str, offered: Sequence[str]) -> Any:
 
 def inject_asked(handler: Any, notebook: Any, cwd: str) -> Any:
     """Voila's hook before a notebook is run: what the reader asked for becomes its parameters."""
-    notebooks.inject(notebook, handler.asked)
+    notebooks.inject(notebook, handler.given)
     return notebook
 
 

@@ -14,6 +14,7 @@ import io
 import re
 import tempfile
 import zipfile
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from voila.app import Voila
 from voila.handler import BaseVoilaHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
-from helpers.runs import app, site
+from helpers.runs import app, guard, site
 from helpers.runs.pool import Busy, Job
 from helpers.runs.snapshots import Asked, Snapshot
 from helpers.terms.errors import KitError, Refused, UsageError
@@ -43,11 +44,12 @@ POLICIES = {
 }
 SLOW = 60  # seconds that a reader may take to take in what was sent
 PATIENCE = 180  # seconds until a page that does not end is given up
+_kernel: ContextVar[str] = ContextVar("kernel of the request at hand", default="")
 READY = "import helpers.runs.session, helpers.catalog, helpers.measures, helpers.views.charts"  # a second of imports
 
 
-class Kernels(AsyncMappingKernelManager):
-    """Keeps one kernel waiting with its imports done and no data open; a request takes it.
+class Kernels(guard.Owned, AsyncMappingKernelManager):
+    """Keeps one kernel waiting with its imports done and no data open; a request takes it, and it is its person's.
 
     What a request asks for comes to its kernel as a cell, not by the environment, so any waiting kernel will do.
     """
@@ -58,6 +60,8 @@ class Kernels(AsyncMappingKernelManager):
         kernel_id, self.waiting = self.waiting, ""
         if not (kernel_id and await self.is_alive(kernel_id)):
             kernel_id = await super().start_kernel(**kwargs)
+        self.own(kernel_id, guard.asking.get())
+        _kernel.set(kernel_id)
         return kernel_id
 
     async def refill(self) -> None:
@@ -81,8 +85,8 @@ class Kernels(AsyncMappingKernelManager):
             await super().cull_kernel_if_idle(kernel_id)
 
 
-class Page(TornadoVoilaHandler):
-    """The lesson page: checks what is asked before any kernel starts."""
+class Page(guard.Locked, TornadoVoilaHandler):
+    """The lesson page: checks who asks and what before any kernel starts."""
 
     @property
     def kit(self) -> dict[str, Any]:
@@ -93,10 +97,19 @@ class Page(TornadoVoilaHandler):
     async def get(self, path=None):
         self.set_header("Content-Security-Policy", POLICIES[self.kit["mode"]])
         self.set_header("Referrer-Policy", "no-referrer")
+        kernels: Any = self.kernel_manager
+        viewer, page = self.viewer(), self.kit["page"]
         try:
             self.asked = app.asked(self.request.query, self.kit["offered"])
-        except UsageError as refused:
-            self.set_status(400)
+            viewer.need(page)
+            viewer.check(self.asked)
+            if not kernels.room_for(self.key):
+                raise tornado.web.HTTPError(429)
+            self.given = self.asked | {"data": str(await self.doors.store_for(viewer))}
+            self.doors.note(viewer.name, page, self.asked, scope=viewer.scope)
+        except KitError as refused:
+            self.doors.note(viewer.name, page, outcome="refused")
+            self.set_status(403 if isinstance(refused, Refused) else 400)
             self.finish(app.refusal(self.kit, refused))
             return
         try:
@@ -110,20 +123,16 @@ class Page(TornadoVoilaHandler):
             self.log.error("The page did not end within %s s.", PATIENCE)
             self.finish(app.stopped("This page took too long and was given up."))
         finally:
-            kernels: Any = self.kernel_manager
+            kernels.done(_kernel.get())
             tornado.ioloop.IOLoop.current().add_callback(kernels.refill)
 
 
-class Reader(BaseVoilaHandler):
+class Reader(guard.Locked, BaseVoilaHandler):
     """Whatever a reader asks for: who they are, which page, which choices, and how they are told."""
 
     @property
     def site(self) -> Any:
         return self.settings["kit_site"]
-
-    def viewer(self) -> Any:
-        """Who asks, and what they may see."""
-        return app.LOCAL
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -136,7 +145,11 @@ class Reader(BaseVoilaHandler):
     def page(self, stem: str | None) -> site.Entry:
         """The page of this address, if this viewer may open it."""
         entries = self.site.entries
-        found = next(iter(entries.values()), None) if stem is None and self.site.single else entries.get(stem or "")
+        found = (
+            next(iter(entries.values()), None)
+            if stem is None and self.site.single
+            else entries.get(stem or "")
+        )
         if found is None or not site.may_open(self.viewer(), found.id):
             raise tornado.web.HTTPError(404)
         return found
@@ -145,8 +158,18 @@ class Reader(BaseVoilaHandler):
         """What is asked for, checked; nothing that a page sends is taken on trust."""
         if page.broken:
             raise Refused(portal.SAY["broken"])
-        given = app.asked(self.request.query, page.offered)
-        return await self.site.asked(page, given, self.viewer())
+        viewer = self.viewer()
+        try:
+            given = app.asked(self.request.query, page.offered)
+            viewer.check(given)
+            found = await self.site.asked(page, given, viewer)
+        except KitError:
+            self.doors.note(viewer.name, page.id, outcome="refused")
+            raise
+        self.doors.note(
+            viewer.name, page.id, given, data=found.version, scope=viewer.scope, way=self.request.path
+        )
+        return found
 
     @property
     def zipped(self) -> bool:
@@ -170,6 +193,9 @@ class Reader(BaseVoilaHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Without a trace of what went on inside."""
+        if status_code in (401, 403):
+            super().write_error(status_code, **kwargs)
+            return
         said = "There is no such page." if status_code == 404 else "This cannot be shown."
         self.refuse(said, status_code)
 
@@ -181,7 +207,7 @@ class Reader(BaseVoilaHandler):
 
     def place(self, asked: Asked, do: str = "page", **extra: Any) -> Job:
         """A place in the queue, given up when the reader leaves."""
-        job, token = self.site.pool.ask(asked, self.viewer().name, do, **extra)
+        job, token = self.site.pool.ask(asked, self.key, do, **extra)
         self.places = [*getattr(self, "places", []), (job, token)]
         return job
 
@@ -218,6 +244,7 @@ class Front(Reader):
         words = self.get_query_arguments("q")
         asked = words[0][: app.LONGEST] if len(words) == 1 and words[0].isprintable() else ""
         viewer = self.viewer()
+        self.doors.note(viewer.name, "portal", scope=viewer.scope)
         facts = await self.site.about_data(viewer)
         before, after = self.site.frame(None)
         self.set_header("Content-Type", "text/html; charset=UTF-8")
@@ -266,7 +293,9 @@ class Shown(Reader):
         loading = html.escape(portal.SAY["loading"].format(title=page.title))
         await self.out(f'{before}<div class="kit-loading"><p>{loading}</p></div>')
         async for name, part in self.site.pool.follow(job):
-            await self.out(site.section(name, part) if name else f'<p class="kit-waiting">{html.escape(part)}</p>')
+            await self.out(
+                site.section(name, part) if name else f'<p class="kit-waiting">{html.escape(part)}</p>'
+            )
         end, about = "<style>.kit-loading,.kit-waiting{display:none}</style>", ""
         if job.stopped:
             end += app.stopped(job.stopped)
@@ -313,7 +342,9 @@ class Live(Reader):
     async def stream(self, page: site.Entry, asked: Asked, job: Job) -> bool:
         """Send the answer as it is made; True if the store changed meanwhile, so that it is to be made again."""
         async for name, part in self.site.pool.follow(job):
-            await self.out(site.line(part=name, sign=site.sign(part), html=part) if name else site.line(wait=part))
+            await self.out(
+                site.line(part=name, sign=site.sign(part), html=part) if name else site.line(wait=part)
+            )
         if job.moved:
             await self.out(site.line(again=True))
             return True
@@ -369,7 +400,9 @@ class Download(Reader):
             self.set_header("Content-Security-Policy", POLICIES["file"])
             self.set_header("Content-Type", site.DOWNLOADS[kind])
             ending = "zip" if kind == "csv" else kind
-            self.set_header("Content-Disposition", f'attachment; filename="{_file_name(page, held)}.{ending}"')
+            self.set_header(
+                "Content-Disposition", f'attachment; filename="{_file_name(page, held)}.{ending}"'
+            )
             self.finish(data)
 
 
@@ -394,7 +427,9 @@ class Picture(Reader):
         ending = kind.partition("+")[0]
         self.set_header("Content-Security-Policy", POLICIES["file"])
         self.set_header("Content-Type", f"image/{kind}")
-        self.set_header("Content-Disposition", f'attachment; filename="{_file_name(page, held)}-{int(number)}.{ending}"')
+        self.set_header(
+            "Content-Disposition", f'attachment; filename="{_file_name(page, held)}-{int(number)}.{ending}"'
+        )
         self.finish(data)
 
 
@@ -440,6 +475,7 @@ class Server(Voila):
     """Voila on loopback; the readers' pages have their own routes only, the lesson page those of its fields."""
 
     site: Any = None
+    doors: guard.Doors
 
     def load_config_file(self, *args, **kwargs):
         """No voila.json of the machine loosens what the kit sets."""
@@ -450,10 +486,10 @@ class Server(Voila):
 
     def init_settings(self):
         settings: dict[str, Any] = super().init_settings()  # pyright: ignore[reportAssignmentType]
-        settings["allow_remote_access"] = False  # a foreign Host header is refused
-        settings["local_hostnames"] = ["localhost", "127.0.0.1"]
+        settings |= guard.settings(self.doors, self.cookie_secret, self.identity_provider)
         loop = tornado.ioloop.IOLoop.current()
         if self.site is None:
+            self.kernel_manager.start_reaping()
             loop.add_callback(self.kernel_manager.refill)
         else:
             settings["kit_site"] = self.site
@@ -470,8 +506,13 @@ class Server(Voila):
     def init_handlers(self):
         handlers: Any = super().init_handlers()
         *parts, (_, _, page) = handlers
+        base = self.base_url.rstrip("/")
+        provided = self.identity_provider.get_handlers()
+        ways_in = [(base + path, *rest) for path, *rest in provided]
         if self.site is None:
-            return [*parts, (r"/", Page, page)]
+            # Voila's own list has the provider's routes without the path of this server
+            stock = [h for h in parts if h[0] not in {path for path, *_ in provided}]
+            return guard.locked([*ways_in, *stock, (rf"{base}/", Page, page), (r".*", guard.Nowhere)])
         stem = rf"(?:(?P<stem>{site.STEM})/)"
         own = {"voila_configuration": self.voila_configuration}
         routes = [
@@ -484,4 +525,4 @@ class Server(Voila):
             (r"/", Shown if self.site.single else Front),
             (r"/.*", Nowhere),
         ]
-        return [(pattern, handler, own) for pattern, handler in routes]
+        return guard.locked([*ways_in, *((base + pattern, handler, own) for pattern, handler in routes)])

@@ -66,7 +66,13 @@ def entry(path: Path) -> Entry:
         offered = tuple(n for n in parameters.declared(path) if n not in app.KEPT)
         return Entry(path.stem, path, notebooks.title(path), offered)
     except Exception as problem:  # whatever is wrong with one file, the others are served
-        return Entry(path.stem, path, path.stem.replace("_", " ").capitalize(), (), str(problem) or type(problem).__name__)
+        return Entry(
+            path.stem,
+            path,
+            path.stem.replace("_", " ").capitalize(),
+            (),
+            str(problem) or type(problem).__name__,
+        )
 
 
 class Site:
@@ -109,6 +115,7 @@ class Site:
         self.seen: dict[Path, tuple[float, str]] = {}
         self.planned: set[str] = set()
         self.version = ""
+        self.stores: Callable[[Any], Any] | None = None  # viewer -> the store of their rights, an awaitable
         pool.made = self._made
         for broken in filter(lambda e: e.broken, self.entries.values()):
             tell(f"{broken.path}: {broken.broken}")
@@ -131,7 +138,7 @@ class Site:
 
     async def store(self, viewer: Any) -> Path:
         """The store that holds only what a viewer may see."""
-        return self.data
+        return self.data if self.stores is None else await self.stores(viewer)
 
     # --- ahead ---
 
@@ -223,7 +230,11 @@ class Site:
         """What stands before and after a page's parts."""
         title = page.title if page else SAY["title"]
         alone = page is None or self.single
-        says = {"version": version} | {n: SAY[n] for n in ("working", "ready", "silent", "renewed")} if page else {}
+        says = (
+            {"version": version} | {n: SAY[n] for n in ("working", "ready", "silent", "renewed")}
+            if page
+            else {}
+        )
         kit = {
             "title": title,
             "css": _css(),
@@ -244,7 +255,9 @@ class Site:
         if kind not in snapshot.made:
             before, after = self.frame(page, asked.version)
             title = self.title(page, snapshot)
-            before = before.replace(f"<title>{html.escape(page.title)}</title>", f"<title>{html.escape(title)}</title>", 1)
+            before = before.replace(
+                f"<title>{html.escape(page.title)}</title>", f"<title>{html.escape(title)}</title>", 1
+            )
             text = before + "\n".join(section(n, h) for n, h in snapshot.parts) + after.replace("</main>", self.about(page, snapshot) + "</main>", 1)  # fmt: skip
             self.snapshots.add(snapshot, kind, gzip.compress(text.encode("utf-8", "replace"), 5, mtime=0))
         made = snapshot.made[kind]
@@ -299,7 +312,9 @@ def neighbours(asked: Asked, snapshot: Snapshot) -> list[Asked]:
         for name, values in zip(names, lists, strict=True):
             if at < len(values):
                 given = spoken(base | {name: values[at]})
-                found.append(Asked(asked.notebook, given, asked.scope, asked.store, asked.version, asked.as_of))
+                found.append(
+                    Asked(asked.notebook, given, asked.scope, asked.store, asked.version, asked.as_of)
+                )
     return found[:NEIGHBOURS]
 
 
@@ -375,7 +390,9 @@ def _css() -> str:
 def _template() -> Any:
     from jinja2 import Environment, FileSystemLoader
 
-    return Environment(loader=FileSystemLoader(app.HERE / "pages"), autoescape=False).get_template("index.html.j2")  # noqa: S701 - escaped by hand, as Voila renders it too
+    return Environment(loader=FileSystemLoader(app.HERE / "pages"), autoescape=False).get_template(
+        "index.html.j2"
+    )  # noqa: S701 - escaped by hand, as Voila renders it too
 
 
 @cache
@@ -425,4 +442,3 @@ def pages_of(given: str | Path | None) -> tuple[list[Path], bool]:
         return [notebooks.find(given).resolve()], True
     folder = notebooks.folder("notebooks")
     return [(folder / f"{n}.ipynb").resolve() for n in notebooks.ids()], False
-

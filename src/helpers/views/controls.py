@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from helpers.terms.errors import UsageError
 from helpers.terms.period import Month
 
 MODE = "FINOPS_MODE"  # set by the server: "app" or "lesson"; absent in JupyterLab
@@ -19,6 +20,7 @@ CHOICES = (
     "application/vnd.finops.choices+json"  # a page takes no form from a notebook: it makes its own from this
 )
 ALL = ""  # a choice that filters nothing
+LONGEST = 200  # signs of an answer
 
 
 def question(
@@ -66,7 +68,9 @@ def question(
     said.add_class("kit-live")  # the page makes it a live region
 
     def answer(_=None) -> None:
-        said.value = judge(str(given.value or ""))
+        # a page may send any value: what the widget offers and how long it may be is checked again behind it
+        value = str(given.value or "")[:LONGEST]
+        said.value = judge(value if not choices or value in choices else "")
 
     button.on_click(answer)
     if not choices:
@@ -163,7 +167,7 @@ def _panel(choices, chosen, recompute):
     def again(_=None) -> None:
         shown.value = '<p class="kit-busy">Working …</p>'
         try:
-            shown.value = _html(recompute(**{name: pick.value for name, pick in picks.items()}))
+            shown.value = _html(recompute(**checked(choices, {name: p.value for name, p in picks.items()})))
         except Exception as stopped:  # a person sees a sentence, whatever stopped it
             shown.value = f'<p class="kit-stopped">{_safe(str(stopped))}</p>'
 
@@ -173,6 +177,29 @@ def _panel(choices, chosen, recompute):
     box = widgets.VBox([widgets.HBox(list(picks.values()), layout=widgets.Layout(flex_flow="wrap")), shown])
     box.add_class("kit-explore")
     return box
+
+
+def checked(choices: Mapping[str, Sequence[str]], given: Mapping[str, Any]) -> dict[str, str]:
+    """What was chosen, if it is offered: a widget's limits are state that a page can change, so they are no check.
+
+    Raises
+    ------
+    UsageError
+        Naming the choice.
+
+    Examples
+    --------
+    >>> checked({"month": ["2026-08", "2026-09"]}, {"month": "2026-09"})
+    {'month': '2026-09'}
+    """
+    for name, value in given.items():
+        if not isinstance(value, str) or value not in choices.get(name, ()):
+            raise UsageError(
+                f"no {name.replace('_', ' ')} {str(value)[:80]!r} among the choices",
+                "one that is offered",
+                "choose again",
+            )
+    return dict(given)
 
 
 def _html(shown: Any) -> str:
