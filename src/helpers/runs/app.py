@@ -26,6 +26,8 @@ from helpers.runs import parameters
 from helpers.terms.errors import KitError, UsageError
 from helpers.terms.period import Month, parse_day
 from helpers.terms.quick import skip_grammar
+from helpers.views import words
+from helpers.views.words import say
 
 KEPT = ("data", "as_of")  # what only the server's own command may set
 ASKED = ("provider", "month", "department", "currency")  # what a reader may put into the query string
@@ -164,7 +166,15 @@ def _config(mode: str, title: str, offered: Sequence[str]) -> Any:
                 "show_tracebacks": True,  # kept for the page template, which shows a KitError's sentence only
                 "file_allowlist": [],
                 "resources": {
-                    "kit": {"css": theme.css(), "title": title, "mode": mode, "offered": list(offered)}
+                    "kit": {
+                        "css": theme.css(),
+                        "title": title,
+                        "mode": mode,
+                        "offered": list(offered),
+                        "lang": words.language(),
+                        "skip": say("page.skip"),
+                        "reading": say("page.reading", title=title),
+                    }
                 },
                 "prelaunch_hook": inject_asked,
                 "multi_kernel_manager_class": "helpers.runs.server.Kernels",
@@ -214,7 +224,7 @@ def piece(output: dict[str, Any]) -> str:
 
     if output["output_type"] == "error":
         known = output["ename"] in _family(KitError)
-        return stopped(output["evalue"] if known else "This page stopped. The server’s log says why.")
+        return stopped(output["evalue"] if known else say("error.stopped"))
     asked_for = output.get("data", {}).get(controls.CHOICES)
     return controls.form(**asked_for) if asked_for else page.piece(output)
 
@@ -233,7 +243,7 @@ def _family(kind: type) -> set[str]:
 def stopped(why: str) -> str:
     """The end of a page that cannot go on, as HTML."""
     return (
-        f'<div class="kit-message kit-stopped" role="alert"><p>{html.escape(why)}</p><p><a href="./">Start again</a></p></div>'
+        f'<div class="kit-message kit-stopped" role="alert"><p>{html.escape(why)}</p><p><a href="./">{html.escape(say("error.again"))}</a></p></div>'
         "<style>.kit-loading{display:none}</style>"
     )
 
@@ -241,8 +251,8 @@ def stopped(why: str) -> str:
 def refusal(kit: dict[str, str], refused: Exception) -> str:
     """A page with one sentence, for an address that asks for what there is not."""
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-'
+        f'<!doctype html><html lang="{words.language()}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-'
         f'width,initial-scale=1"><title>{html.escape(kit["title"])}</title><link rel="icon" href="data:,">'
         f'<style>{kit["css"]}</style></head><body class="kit-body"><main class="kit-page" id="content">'
-        f"<h1>This page cannot be shown</h1>{stopped(str(refused))}</main></body></html>"
+        f"<h1>{html.escape(say('error.title'))}</h1>{stopped(str(refused))}</main></body></html>"
     )

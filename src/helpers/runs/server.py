@@ -16,6 +16,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 
 from helpers.runs import app
 from helpers.terms.errors import UsageError
+from helpers.views.words import say
 
 _OWN = "base-uri 'none'; frame-ancestors 'none'; form-action 'self'; "
 POLICIES = {
@@ -92,7 +93,7 @@ class Page(TornadoVoilaHandler):
             self.log.info("The reader left before the page was done.")
         except TimeoutError:
             self.log.error("The page did not end within %s s.", PATIENCE)
-            self.finish(app.stopped("This page took too long and was given up."))
+            self.finish(app.stopped(say("error.slow")))
         finally:
             if self.kit["mode"] == "app" and _kernel.get():
                 with contextlib.suppress(KeyError):

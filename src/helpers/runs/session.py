@@ -206,6 +206,8 @@ class Run:
         """
         from IPython.display import display
 
+        from helpers.views import words
+
         payload = {
             "notebook": self.notebook_id,
             "kit": helpers.__version__,
@@ -217,7 +219,7 @@ class Run:
             "headline": headline,
             "kpis": [k.record() for k in kpis],
             "change": [] if change is None else table(change)["rows"],
-            "actions": [a.record() for a in actions],
+            "actions": [words.action(a).record() for a in actions],
             "tables": {name: table(frame) for name, frame in (tables or {}).items()},
             "files": dict(files or {}),
             "reconciliation": [_line(x) for x in self.reconciliation.lines],
@@ -316,7 +318,7 @@ def begin(
         difference=sum((abs(x.difference["BilledCost"]) for x in reconciliation.lines), Decimal(0)),
         scope=" · ".join(x for x in (provider, department) if x),
         open=today < which.end.date(),
-        basis=allocation.basis(folder, day),
+        basis=_basis(allocation.rules(folder, day)),
     )
     return Run(
         notebook_id=notebook_id,
@@ -353,6 +355,16 @@ def begin(
             "currency": currency,
         },
     )
+
+
+def _basis(rules: tuple[int, str, date] | None) -> str:
+    """The sentence about who owns what, in the page's language."""
+    from helpers.views import words
+
+    if rules is None:
+        return words.say("basis.none")
+    n, file, day = rules
+    return words.say("basis.rules", n=n, file=file, day=day)
 
 
 def _store(data: str) -> Path:

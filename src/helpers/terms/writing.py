@@ -34,6 +34,10 @@ class Writing:
         Twelve names; empty for the English ones.
     percent : str
         A percentage: ``{number}``.
+    per : str
+        An amount for each unit: ``{amount}``, ``{unit}``.
+    units : mapping
+        English unit to this language's; what is not named stays.
     """
 
     thousands: str = ","
@@ -44,6 +48,8 @@ class Writing:
     title: str = "{month} {year}"
     months: tuple[str, ...] = ()
     percent: str = "{number} %"
+    per: str = "{amount} per {unit}"
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def figures(self, text: str) -> str:
         """A number written as in English, ``1,234.56``, with these signs.
@@ -91,6 +97,10 @@ class Writing:
         'September 2026'
         """
         return self._dated(self.title, year, month)
+
+    def unit(self, english: str) -> str:
+        """A unit's name."""
+        return self.units.get(english, english)
 
     def month(self, month: int) -> str:
         """A month's name."""

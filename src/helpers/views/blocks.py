@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from helpers.views import charts, sentences, theme
+from helpers.terms import writing
+from helpers.views import charts, look, sentences, theme, words
 from helpers.views.markup import Shown, block, plain, safe, table, text_table, titled
+from helpers.views.words import say, term
 
 MOST_TILES = 6
 SHAPES = {"good": "●", "bad": "▲", "none": "–"}
@@ -28,22 +30,26 @@ def masthead(facts: Any) -> Shown:
 
     difference = get("difference", None)
     if difference is None:
-        settled, kind = "not reconciled yet", "kit-bad"
+        settled, kind = say("masthead.not_reconciled"), "kit-bad"
     elif difference:
-        settled, kind = f"▲ does not reconcile: difference {sentences.number(difference)}", "kit-bad"
+        settled, kind = say("masthead.differs", difference=sentences.number(difference)), "kit-bad"
     else:
-        settled, kind = "reconciled, difference 0.00", ""
-    month = f"{plain(get('month'))}{', not over yet' if get('open', False) else ''}"
-    as_of = f", as of {sentences.day(get('as_of'))}" if get("as_of") else ""
+        settled, kind = say("masthead.reconciled", difference=writing.now().figures("0.00")), ""
+    month = plain(get("month"))
+    if get("open", False):
+        month = say("masthead.open", month=month)
+    if get("as_of"):
+        month = say("masthead.as_of", month=month, day=sentences.day(get("as_of")))
     rows = get("rows", None)
-    counted = f"{rows:,} charge{'' if rows == 1 else 's'}" if isinstance(rows, int) else ""
-    whose = [plain(get(n)) for n in ("company", "persona") if get(n)] + [plain(get("scope"))] * bool(
-        get("scope")
-    )
-    which = [month + as_of, *(x for x in (plain(get("currency")), counted) if x)]
+    counted = say("masthead.charges", n=rows) if isinstance(rows, int) else ""
+    own = look.current()
+    company = own.name or get("company")
+    whose = [plain(company)] * bool(company) + [term(plain(get("persona")))] * bool(get("persona"))
+    whose += [plain(get("scope"))] * bool(get("scope"))
+    which = [month, *(x for x in (plain(get("currency")), counted) if x)]
     basis = plain(get("basis"), 400) if get("basis") else ""
     body = (
-        f'<div class="kit-mast"><p>{safe(" · ".join(whose))}</p><p>{safe(" · ".join(which))} · '
+        f'<div class="kit-mast"><p>{theme.mark()}{safe(" · ".join(whose))}</p><p>{safe(" · ".join(which))} · '
         f"<span{f' class={chr(34)}{kind}{chr(34)}' if kind else ''}>{safe(settled)}</span></p></div>"
         + (f'<p class="kit-basis">{safe(basis)}</p>' if basis else "")
     )
@@ -84,15 +90,14 @@ def tiles(kpis: Sequence[Any], ids: Sequence[str] | None = None) -> Shown:
     for kpi in chosen:
         kind, judgement = sentences.judged(kpi)
         if kpi.value is None:
-            reason = plain(kpi.reason or "not computable from these charges", 300)
+            reason = words.reason(plain(kpi.reason, 300)) if kpi.reason else say("tiles.not_computable")
             items.append(
                 f'<li class="kit-tile"><p class="kit-name">{safe(sentences.kpi_name(kpi))}</p>'
                 f'<p class="kit-value kit-none">—</p><p class="kit-why">{safe(reason)}</p></li>'
             )
             lines.append(f"{sentences.kpi_name(kpi)}: — ({reason})")
             continue
-        value = sentences.shown_value(kpi.value, sentences.unit_of(kpi))
-        unit = sentences.unit_words(sentences.unit_of(kpi), kpi.currency)
+        value, unit = sentences.parted(kpi)
         moved = sentences.moved(kpi)
         items.append(
             f'<li class="kit-tile"><p class="kit-name">{safe(sentences.kpi_name(kpi))}</p>'
@@ -121,20 +126,26 @@ def decisions(
         Of values that name none.
     """
     found = title or sentences.decisions_title(actions)
-    below = subtitle if subtitle is not None else "From the playbook: the rules that fire this month"
+    below = subtitle if subtitle is not None else say("decisions.subtitle")
     items, lines = [], []
-    for action in actions:
+    for rule in actions:
+        action = words.action(rule)
         worth = sentences.worth(action, currency)
-        owner, due = plain(getattr(action, "owner", "") or "nobody named"), getattr(action, "due", "")
+        owner, due = plain(getattr(action, "owner", "") or say("words.nobody")), getattr(action, "due", "")
         do = plain(getattr(action, "do", "") or "", 600)
         step = f'<p class="kit-step">{safe(do)}</p>' if do else ""
         facts = [f"<strong>{safe(worth)}</strong>"] if worth else []
-        facts += [safe(owner)] + ([f"due {safe(sentences.day(due))}"] if due else [])
+        by_when = say("decisions.due", day=sentences.day(due)) if due else ""
+        facts += [safe(owner)] + ([safe(by_when)] if due else [])
+        other = ' lang="en"' if words.foreign(rule) else ""
         items.append(
-            f'<li><p class="kit-do">{safe(action.title, 300)}</p>{step}<p class="kit-why">{safe(action.why, 600)}</p>'
+            f'<li><div{other}><p class="kit-do">{safe(action.title, 300)}</p>{step}<p class="kit-why">{safe(action.why, 600)}</p></div>'
+            f'<p class="kit-meta">{" · ".join(facts)}</p></li>'
+            if other
+            else f'<li><p class="kit-do">{safe(action.title, 300)}</p>{step}<p class="kit-why">{safe(action.why, 600)}</p>'
             f'<p class="kit-meta">{" · ".join(facts)}</p></li>'
         )
-        ends = [x for x in (do, worth, owner, f"due {sentences.day(due)}" if due else "") if x]
+        ends = [x for x in (do, worth, owner, by_when) if x]
         lines.append(f"- {plain(action.title, 300)} ({plain(action.why, 600)}): {', '.join(ends)}")
     body = f'<ol class="kit-decisions">{"".join(items)}</ol>' if items else ""
     return Shown(block("decide", titled(found, below if items else "") + body), "\n".join([found, *lines]))
@@ -157,7 +168,7 @@ def definitions(kpis: Sequence[Any]) -> Shown:
         seen.add((name, said))
         terms.append(f"<div><dt>{safe(name)}</dt><dd>{safe(said)}</dd></div>")
         lines.append(f"{name}: {said}")
-    body = f'<details class="kit-terms"><summary>What the numbers mean</summary><dl>{"".join(terms)}</dl></details>'
+    body = f'<details class="kit-terms"><summary>{safe(say("definitions.title"))}</summary><dl>{"".join(terms)}</dl></details>'
     return Shown(block("definitions", body if terms else ""), "\n".join(lines))
 
 
@@ -180,14 +191,17 @@ def reconciliation(frame: Any, *, title: str | None = None) -> Shown:
         if value is None or value != value:
             return "—"
         if isinstance(value, Decimal):
-            return f"{Decimal(money.plain(value)):,f}".replace("-", sentences.MINUS) if value else "0.00"
-        return f"{value:,}" if isinstance(value, int) else plain(value)
+            text = f"{Decimal(money.plain(value)):,f}".replace("-", sentences.MINUS) if value else "0.00"
+            return writing.now().figures(text)
+        return writing.now().figures(f"{value:,}") if isinstance(value, int) else plain(value)
 
     off = [i for i, v in enumerate(frame[gap]) if not isinstance(v, Decimal) or v]
     found = title or (
-        "Billed cost in the source and in this report agree to the last digit"
+        say("reconciliation.agrees")
         if not off
-        else f"{sentences.capital(sentences.count(len(off)))} of {sentences.count(len(frame))} totals do not reconcile"
+        else sentences.capital(
+            say("reconciliation.differs", few=sentences.count(len(off)), all=sentences.count(len(frame)))
+        )
     )
     head = [sentences.capital(charts._words(c)) for c in columns]
     rows = [[said(c, v) for c, v in zip(columns, row, strict=True)] for row in frame.itertuples(index=False)]
@@ -212,16 +226,16 @@ def findings(found: Sequence[Any], *, title: str | None = None) -> Shown:
             said = plain(getattr(item, "title", None) or getattr(item, "message", None) or item, 600)
             means = plain(getattr(item, "consequence", "") or "", 600)
             n = getattr(item, "count", None)
-            said += f" ({n:,} charges)" if isinstance(n, int) else ""
+            said = say("findings.counted", said=said, n=n) if isinstance(n, int) else said
         items.append(
             f"<li>{safe(said)}{f'<span class={chr(34)}kit-why{chr(34)}>{safe(means)}</span>' if means else ''}</li>"
         )
         lines.append(f"- {said}{f': {means}' if means else ''}")
     n = len(items)
     name = title or (
-        "No finding in these charges"
+        say("findings.none")
         if not n
-        else f"{sentences.capital(sentences.count(n))} finding{'' if n == 1 else 's'} about the data"
+        else sentences.capital(say("findings.title", n=n, count=sentences.count(n)))
     )
     body = titled(name, "") + (f'<ul class="kit-findings">{"".join(items)}</ul>' if items else "")
     return Shown(block("found", body), "\n".join([name, *lines]))

@@ -13,11 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from helpers.terms.period import Month
+from helpers.views.words import SOURCE, language, say, says, term
 
 MODE = "FINOPS_MODE"  # set by the server: "app" or "lesson"; absent in JupyterLab
 CHOICES = (
     "application/vnd.finops.choices+json"  # a page takes no form from a notebook: it makes its own from this
 )
+NAMED = ("month", "provider", "department", "currency")  # parameters that every language names
 ALL = ""  # a choice that filters nothing
 
 
@@ -53,14 +55,16 @@ def question(
     style = {"description_width": "initial"}
     label = f"{label}, {unit}" if unit else label
     if choices:
-        options = [("choose …", ""), *((c, c) for c in choices)]
+        options = [(say("controls.choose"), ""), *((c, c) for c in choices)]
         given: Any = widgets.Dropdown(options=options, value="", description=label, style=style, layout=wide)
     else:
         given = widgets.Text(
             placeholder="", description=label, style=style, layout=wide, continuous_update=False
         )
     button = widgets.Button(
-        description="Check", tooltip=f"Check {label[0].lower()}{label[1:]}", button_style="primary"
+        description=say("controls.check"),
+        tooltip=say("controls.check_what", what=f"{label[0].lower()}{label[1:]}"),
+        button_style="primary",
     )
     said = widgets.HTML(first)
     said.add_class("kit-live")  # the page makes it a live region
@@ -117,8 +121,8 @@ def form(choices: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> str
         for name, values in choices.items()
     )
     return (
-        f'<form class="kit-choices" method="get" action="./" aria-label="What to show">'
-        f'{fields}<button type="submit">Show</button></form>'
+        f'<form class="kit-choices" method="get" action="./" aria-label="{_safe(say("controls.what"))}">'
+        f'{fields}<button type="submit">{_safe(say("controls.show"))}</button></form>'
     )
 
 
@@ -130,13 +134,15 @@ def _options(name: str, values: Sequence[str], chosen: str) -> str:
 
 
 def _named(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    """A parameter's name as a label."""
+    key = f"controls.{name}"
+    return say(key) if name in NAMED and says(key) else term(name.replace("_", " ").capitalize())
 
 
 def _label(name: str, value: str) -> str:
     """A choice as a reader reads it: ``September 2026``, ``all providers``."""
     if value == ALL:
-        return f"all {name.replace('_', ' ')}s"
+        return say("controls.all", what=_named(name) if language() != SOURCE else name.replace("_", " "))
     return Month.parse(value).title if name == "month" else value
 
 
@@ -161,7 +167,7 @@ def _panel(choices, chosen, recompute):
     shown.add_class("kit-live")
 
     def again(_=None) -> None:
-        shown.value = '<p class="kit-busy">Working …</p>'
+        shown.value = '<p class="kit-busy">' + _safe(say("controls.working")) + "</p>"
         try:
             shown.value = _html(recompute(**{name: pick.value for name, pick in picks.items()}))
         except Exception as stopped:  # a person sees a sentence, whatever stopped it

@@ -17,19 +17,22 @@ WIDEST = 4_000  # [px]
 DEEPEST = 40
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
-SHAPES = set(
+_SHAPES = (
     "svg g path rect circle ellipse line polyline polygon defs linearGradient radialGradient stop clipPath "
-    "title desc".split()
+    "title desc"
 )
+SHAPES = set(_SHAPES.split())
 LEFT_OUT = {"metadata", "namedview"}  # what drawing programs keep for themselves
-STYLES = set(
+_STYLES = (
     "fill fill-opacity fill-rule stroke stroke-width stroke-linecap stroke-linejoin stroke-miterlimit stroke-dasharray "
-    "stroke-opacity opacity stop-color stop-opacity clip-path clip-rule color".split()
+    "stroke-opacity opacity stop-color stop-opacity clip-path clip-rule color"
 )
-GEOMETRY = set(
+STYLES = set(_STYLES.split())
+_GEOMETRY = (
     "id d x y x1 y1 x2 y2 cx cy r rx ry fx fy width height points transform viewBox preserveAspectRatio offset "
-    "gradientUnits gradientTransform spreadMethod clipPathUnits version".split()
+    "gradientUnits gradientTransform spreadMethod clipPathUnits version"
 )
+GEOMETRY = set(_GEOMETRY.split())
 _VALUE = re.compile(r"[\w\s.,#%()+/:;-]*")
 _ADDRESS = re.compile(r"url\(\s*['\"]?(#[\w-]+)['\"]?\s*\)")
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -32,6 +32,12 @@ SOURCE = "en"
 VARIABLE = "FINOPS_LANGUAGE"
 FORMS = {"zero", "one", "two", "few", "many", "other"}  # of a plural, as Unicode's CLDR names them
 NO_TEXTS = {"writing", "texts"}  # sections that `say` does not read
+REASONS = {  # how the catalog writes why there is no value -> the same as a template that languages translate
+    r"needs (?P<what>.+)": "needs {what}",
+    r"(?P<columns>.+) null in every charge of (?P<month>\S+)": "{columns} null in every charge of {month}",
+    r"the charges have no column (?P<columns>.+)": "the charges have no column {columns}",
+    r"the table (?P<table>\S+) has no column (?P<columns>.+)": "the table {table} has no column {columns}",
+}
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _chosen: ContextVar[str] = ContextVar("language of the page at hand", default="")
 
@@ -68,7 +74,7 @@ def say(key: str, **values: object) -> str:
     **values
         What stands in its placeholders. Whole numbers, Decimals and days are written in the page's form, texts stay as
         they are (a text from data passes `views.markup.plain` before, and the whole passes `safe` on its way to HTML).
-        `n` chooses the plural's form.
+        `n` chooses the plural's form, whether it stands in the text or not.
 
     Returns
     -------
@@ -92,10 +98,10 @@ def say(key: str, **values: object) -> str:
     if found is None:
         near = difflib.get_close_matches(key, of(SOURCE).says, 1)
         raise KeyError(f"no text {key!r} in {language()}.yaml{f'; did you mean {near[0]}?' if near else ''}")
-    text = found if isinstance(found, str) else _form(found, values.get("n"))
-    asked = set(_PLACE.findall(text if isinstance(found, str) else " ".join(found.values())))
+    asked = placeholders(found)
     if asked != set(values):
         raise KeyError(f"{key} takes {sorted(asked)}, was given {sorted(values)}")
+    text = found if isinstance(found, str) else _form(found, values["n"])
     return _PLACE.sub(lambda m: _written(values[m[1]]), text)
 
 
@@ -126,6 +132,61 @@ def translated(text: str) -> bool:
 def filled(text: str, values: Mapping[str, object]) -> str:
     """A template of a lower layer in the page's language, its placeholders filled."""
     return _PLACE.sub(lambda m: _written(values[m[1]]), term(text))
+
+
+def reason(text: str) -> str:
+    """Why a number has no value, in the page's language: several reasons stand one behind the other, each is looked up.
+
+    Examples
+    --------
+    >>> reason("no charges")
+    'no charges'
+    """
+    if language() == SOURCE:
+        return text
+    return "; ".join(_reason(part) for part in text.split("; "))
+
+
+def _reason(part: str) -> str:
+    for start, template in REASONS.items():
+        found = re.fullmatch(start, part)
+        if found:
+            named = found.groupdict()
+            return filled(template, {n: term(v) for n, v in named.items()})
+    return term(part)
+
+
+def action(found: Any) -> Any:
+    """A decision in the page's language, where its rule is translated; as it is where not, or where no rule made it.
+
+    Parameters
+    ----------
+    found : Action
+        Its ``said`` has the rule's own texts and what fills them.
+    """
+    from dataclasses import replace
+
+    said = getattr(found, "said", None)
+    if (
+        not said
+        or language() == SOURCE
+        or not all(map(translated, (said["title"], said["do"], said["name"])))
+    ):
+        return found
+    fields = said["fields"]
+    why = {"name": term(said["name"]), "value": fields["value"], "threshold": fields["threshold"]}
+    return replace(
+        found,
+        title=filled(said["title"], fields),
+        do=filled(said["do"], fields),
+        why=say(f"decisions.why_{said['compared'].replace(' ', '_')}", **why),
+        owner=term(found.owner),
+    )
+
+
+def foreign(found: Any) -> bool:
+    """Whether a decision stays English on a page in another language: the page marks it for those who hear it read."""
+    return language() != SOURCE and action(found) is found
 
 
 def language() -> str:
@@ -205,8 +266,10 @@ def of(code: str) -> Language:
 
 
 def placeholders(text: str | Mapping[str, str]) -> set[str]:
-    """Names in braces of a text, or of all forms of a plural."""
-    return set(_PLACE.findall(text if isinstance(text, str) else " ".join(text.values())))
+    """Names in braces of a text, or of all forms of a plural, which is chosen by ``n``."""
+    return (
+        set(_PLACE.findall(text)) if isinstance(text, str) else {"n"}.union(*map(placeholders, text.values()))
+    )
 
 
 def listed(parts: Sequence[str]) -> str:
