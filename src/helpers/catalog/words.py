@@ -38,11 +38,21 @@ def quantity(value: Decimal, unit: str, currency: str | None, digits: int, shown
     if unit == "currency":
         return money(value, currency, digits)
     if unit.startswith("currency/"):
-        each = signs.unit(unit.removeprefix("currency/"))
-        return signs.per.format(amount=money(value, currency, digits), unit=each)
-    text, (first, _, per) = _trimmed(_fixed(value, digits)), unit.partition("/")
-    said = f"{text} {signs.unit(first.replace('currency', currency or 'currency'))}".strip()
-    return signs.per.format(amount=said, unit=signs.unit(per)) if per else said
+        return _each(money(value, currency, digits), unit.removeprefix("currency/"), currency)
+    first, _, per = unit.partition("/")
+    said = (
+        f"{_trimmed(_fixed(value, digits))} {signs.unit(first).replace('currency', currency or 'currency')}"
+    )
+    return _each(said.strip(), per, currency)
+
+
+def _each(said: str, units: str, currency: str | None) -> str:
+    signs = writing.now()
+    for unit in units.split("/") if units else ():
+        said = signs.per.format(
+            amount=said, unit=signs.unit(unit).replace("currency", currency or "currency")
+        )
+    return said
 
 
 def _trimmed(text: str) -> str:

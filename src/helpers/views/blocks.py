@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from helpers import catalog
 from helpers.terms import writing
+from helpers.terms.errors import UsageError
 from helpers.views import charts, look, sentences, theme, words
 from helpers.views.markup import Shown, block, plain, safe, table, text_table, titled
 from helpers.views.words import say, term
@@ -93,7 +96,7 @@ def tiles(kpis: Sequence[Any], ids: Sequence[str] | None = None) -> Shown:
             reason = words.reason(plain(kpi.reason, 300)) if kpi.reason else say("tiles.not_computable")
             items.append(
                 f'<li class="kit-tile"><p class="kit-name">{safe(sentences.kpi_name(kpi))}</p>'
-                f'<p class="kit-value kit-none">—</p><p class="kit-why">{safe(reason)}</p></li>'
+                f'<p class="kit-value kit-none">—</p><p class="kit-why">{safe(reason)}</p>{_what(kpi)}</li>'
             )
             lines.append(f"{sentences.kpi_name(kpi)}: — ({reason})")
             continue
@@ -104,7 +107,8 @@ def tiles(kpis: Sequence[Any], ids: Sequence[str] | None = None) -> Shown:
             f'<p class="kit-value">{safe(value)}<span class="kit-unit">{" " + safe(unit) if unit else ""}</span></p>'
             f"{charts.sparkline_html(kpi, kind)}"
             f'<p class="kit-change">{safe(moved)}</p>'
-            f'<p class="kit-judged kit-{kind}"><span aria-hidden="true">{SHAPES[kind]}</span> {safe(judgement)}</p></li>'
+            f'<p class="kit-judged kit-{kind}"><span aria-hidden="true">{SHAPES[kind]}</span> {safe(judgement)}</p>'
+            f"{_what(kpi)}</li>"
         )
         lines.append(
             f"{sentences.kpi_name(kpi)}: {sentences.with_unit(kpi.value, sentences.unit_of(kpi), kpi.currency)}; {moved}; "
@@ -151,24 +155,84 @@ def decisions(
     return Shown(block("decide", titled(found, below if items else "") + body), "\n".join([found, *lines]))
 
 
+@dataclass(frozen=True)
+class Meaning:
+    """What a number means: in plain words, its formula, whose it is, and where that stands."""
+
+    plain: str
+    formula: str
+    source: str
+    link: str
+
+
+def meaning(kpi: Any) -> Meaning:
+    """A KPI's meaning in the page's language; the formula stays English where nobody translated it.
+
+    Parameters
+    ----------
+    kpi : KpiResult
+        Attributes id, variant; definition (or formula) for one that is in no catalog.
+    """
+    try:
+        record = catalog.kpis.record(str(kpi.id))
+    except UsageError:
+        said = plain(getattr(kpi, "formula", None) or getattr(kpi, "definition", None) or "", 800)
+        return Meaning("", said, "", "")
+    variant = next((v for v in record.variants if v.name == (kpi.variant or "")), record.variants[0])
+    if record.number is None:
+        source = say("definitions.of_kit")
+    else:
+        key = "definitions.of_foundation" if record.definition == "foundation" else "definitions.of_ours"
+        source = say(key, number=record.number, name=record.name)
+    return Meaning(term(record.plain), variant.formula, source, record.link)
+
+
+def _told(found: Meaning) -> str:
+    """A meaning as HTML: plain words, then formula and source, each with its name."""
+    english = "" if words.translated(found.formula) else ' lang="en"'
+    parts = [f"<p>{safe(found.plain)}</p>"] if found.plain else []
+    if found.formula:
+        parts.append(
+            f'<p class="kit-formula"><b>{safe(say("definitions.formula"))}:</b> '
+            f"<span{english}>{safe(term(found.formula))}</span></p>"
+        )
+    if found.source:
+        link = f' <a href="{safe(found.link)}">{safe(say("definitions.link"))}</a>' if found.link else ""
+        parts.append(f"<p><b>{safe(say('definitions.source'))}:</b> {safe(found.source)}{link}</p>")
+    return "".join(parts)
+
+
+def _what(kpi: Any) -> str:
+    """What stands under a number for those who ask: it opens below it."""
+    found = meaning(kpi)
+    if not (found.plain or found.formula):
+        return ""
+    name = say("words.of", name=sentences.kpi_name(kpi))
+    return (
+        f'<details class="kit-what"><summary>{safe(say("definitions.what"))}<span class="kit-aloud"> {safe(name)}</span>'
+        f"</summary>{_told(found)}</details>"
+    )
+
+
 def definitions(kpis: Sequence[Any]) -> Shown:
-    """What each number means, at the foot of the page.
+    """What each number means, at the foot of the page: in plain words, the formula, the source.
 
     Parameters
     ----------
     kpis : sequence of KpiResult
-        Attributes name, variant, and definition (text) or formula; benchmark and its source where there are.
+        Attributes id, name, variant, and definition (text) or formula where the catalog has no such id.
     """
     terms, lines, seen = [], [], set()
     for kpi in kpis:
-        said = plain(getattr(kpi, "formula", None) or getattr(kpi, "definition", None) or "", 800)
-        name = sentences.kpi_name(kpi)
-        if not said or (name, said) in seen:
+        found, name = meaning(kpi), sentences.kpi_name(kpi)
+        if not (found.plain or found.formula) or (name, found) in seen:
             continue
-        seen.add((name, said))
-        terms.append(f"<div><dt>{safe(name)}</dt><dd>{safe(said)}</dd></div>")
-        lines.append(f"{name}: {said}")
-    body = f'<details class="kit-terms"><summary>{safe(say("definitions.title"))}</summary><dl>{"".join(terms)}</dl></details>'
+        seen.add((name, found))
+        terms.append(f"<div><dt>{safe(name)}</dt><dd>{_told(found)}</dd></div>")
+        said = (found.plain, term(found.formula), found.source)
+        lines.append(f"{name}: {' '.join(x for x in said if x)}")
+    title = safe(say("definitions.title"))
+    body = f'<details class="kit-terms"><summary>{title}</summary><dl>{"".join(terms)}</dl></details>'
     return Shown(block("definitions", body if terms else ""), "\n".join(lines))
 
 

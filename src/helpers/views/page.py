@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.terms.quick import skip_grammar
-from helpers.views import theme, words
+from helpers.views import look, theme, words
 from helpers.views.markup import safe
 from helpers.views.words import say
 
@@ -159,8 +159,9 @@ def render(notebook: Any, *, title: str, mode: str = "report", lang: str = "") -
     )
     with words.use(lang):
         lang, skip = words.language(), say("page.skip_report")
+    owner = look.current().name
     kit = {
-        "title": title,
+        "title": f"{title} · {owner}" if owner else title,
         "heading": "" if has_heading else title,
         "lang": lang,
         "skip": skip,

@@ -520,9 +520,12 @@ def unit_words(unit: str, currency: str | None = None) -> str:
     if unit in ("ratio", "factor"):
         return ""
     signs = writing.now()
-    first, _, per = unit.partition("/")
-    first = signs.symbols.get(currency or "", currency or "") if first == "currency" else signs.unit(first)
-    return plain(say("words.each", currency=first, unit=signs.unit(per)) if per else first).strip()
+    money = signs.symbols.get(currency or "", currency or "")
+    first, *per = (signs.unit(part).replace("currency", money) for part in unit.split("/"))
+    said = first
+    for each in per:
+        said = say("words.each", currency=said, unit=each)
+    return plain(said).strip() if said else ""
 
 
 def moved(kpi: Any) -> str:
