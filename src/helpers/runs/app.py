@@ -12,7 +12,7 @@ docs/decisions/0006-served-page.md.
 
 from __future__ import annotations
 
-import html
+import logging
 import os
 import tempfile
 from collections.abc import Sequence
@@ -220,11 +220,15 @@ def piece(output: dict[str, Any]) -> str:
     >>> "secret" in piece({"output_type": "error", "ename": "KeyError", "evalue": "'/srv/secret'"})
     False
     """
-    from helpers.views import controls, page
+    from helpers.runs.secrets import masked
+    from helpers.views import controls, page, served
 
     if output["output_type"] == "error":
+        mark = served.reference()
+        told = "\n".join(output.get("traceback") or [output["ename"]])
+        logging.getLogger("finops").error("reference %s: a cell stopped\n%s", mark, masked(told))
         known = output["ename"] in _family(KitError)
-        return stopped(output["evalue"] if known else say("error.stopped"))
+        return served.stopped(output["evalue"] if known else say("error.stopped"), mark)
     asked_for = output.get("data", {}).get(controls.CHOICES)
     return controls.form(**asked_for) if asked_for else page.piece(output)
 
@@ -238,21 +242,3 @@ def prose(cell: Any) -> str:
 
 def _family(kind: type) -> set[str]:
     return {kind.__name__}.union(*(_family(child) for child in kind.__subclasses__()))
-
-
-def stopped(why: str) -> str:
-    """The end of a page that cannot go on, as HTML."""
-    return (
-        f'<div class="kit-message kit-stopped" role="alert"><p>{html.escape(why)}</p><p><a href="./">{html.escape(say("error.again"))}</a></p></div>'
-        "<style>.kit-loading{display:none}</style>"
-    )
-
-
-def refusal(kit: dict[str, str], refused: Exception) -> str:
-    """A page with one sentence, for an address that asks for what there is not."""
-    return (
-        f'<!doctype html><html lang="{words.language()}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-'
-        f'width,initial-scale=1"><title>{html.escape(kit["title"])}</title><link rel="icon" href="data:,">'
-        f'<style>{kit["css"]}</style></head><body class="kit-body"><main class="kit-page" id="content">'
-        f"<h1>{html.escape(say('error.title'))}</h1>{stopped(str(refused))}</main></body></html>"
-    )

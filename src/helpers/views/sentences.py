@@ -367,8 +367,16 @@ def footed(
     (0, {'volume': Decimal('601'), 'mix': Decimal('400')})
     """
     at = places([start, end])
-    parts = foot([start, *(a for _, a in causes)], at)
-    return at, dict(zip((c for c, _ in causes), parts[1:], strict=True))
+    with localcontext(CONTEXT):
+        unit = Decimal(1).scaleb(-at)
+        whole = end.quantize(unit, rounding=ROUND_HALF_EVEN) - start.quantize(unit, rounding=ROUND_HALF_EVEN)
+        down = [a.quantize(unit, rounding="ROUND_FLOOR") for _, a in causes]
+        off = int((whole - sum(down, Decimal(0))) / unit)  # units to hand out, the largest remainder first
+        order = sorted(range(len(causes)), key=lambda i: (down[i] - causes[i][1], i))
+        for k in range(abs(off) if causes else 0):
+            i = order[k % len(order)] if off > 0 else order[-1 - k % len(order)]
+            down[i] += unit if off > 0 else -unit
+    return at, dict(zip((c for c, _ in causes), down, strict=True))
 
 
 def bridge_title(bridge: Any, start: Decimal, end: Decimal) -> str:

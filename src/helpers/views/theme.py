@@ -237,6 +237,7 @@ def css() -> str:
     here = Path(__file__)
     own = "\n".join(here.with_name(name).read_text("utf-8") for name in ("page.css", "controls.css"))
     light, dark = palettes()
+    light["button"] = light["subject"]  # white on it in both schemes
     return (
         f":root{{{variables(light)}}}:root:has(.kit-body){{color-scheme:light dark}}"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{variables(dark)}}}}}\n{own}"
