@@ -165,5 +165,4 @@ def _session() -> Any:
         builder = builder.master(os.environ.get(MASTER, "local[*]"))
     for name, value in SETTINGS.items():
         builder = builder.config(name, value)
-    session = builder.appName("finops").getOrCreate()
-    return session
+    return builder.appName("finops").getOrCreate()

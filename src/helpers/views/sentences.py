@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
 from helpers.terms import writing
-from helpers.terms.money import CONTEXT, foot, ratio
+from helpers.terms.money import CONTEXT, ratio
 from helpers.terms.period import Month
 from helpers.terms.writing import MINUS
 from helpers.views import words
