@@ -128,8 +128,8 @@ def test_a_weak_colour_is_moved_and_said_and_a_near_one_noted(tmp_path):
     own = look.read(written(tmp_path, "colours: {subject: '#3d85e0'}"))
     assert own.light["subject"] != "#3d85e0" and colours.contrast(own.light["subject"], "#ffffff") >= 4.5
     assert "3.7" in own.notes[0] and own.light["subject"] in own.notes[0]
-    grey = look.read(written(tmp_path, "colours: {subject: '#6f7a85'}"))
-    assert any("hard to tell apart" in n for n in grey.notes)
+    near = look.read(written(tmp_path, "colours: {adds: '#167d68'}"))
+    assert any("hard to tell apart" in n for n in near.notes)
 
 
 @given(st.integers(0, 0xFFFFFF))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -187,18 +187,24 @@ def meaning(kpi: Any) -> Meaning:
     return Meaning(term(record.plain), variant.formula, source, record.link)
 
 
-def _told(found: Meaning) -> str:
-    """A meaning as HTML: plain words, then formula and source, each with its name."""
-    english = "" if words.translated(found.formula) else ' lang="en"'
+def _told(found: Meaning, formulas: Sequence[tuple[str, str]] = ()) -> str:
+    """A meaning as HTML: plain words, then formula and source, each with its name.
+
+    `formulas` are pairs of variant and formula where several variants share the rest; default its own.
+    """
     parts = [f"<p>{safe(found.plain)}</p>"] if found.plain else []
-    if found.formula:
+    for variant, formula in formulas or [("", found.formula)] * bool(found.formula):
+        name = say("definitions.formula")
+        name = say("tiles.variant", name=name, variant=variant) if variant else name
+        english = "" if words.translated(formula) else ' lang="en"'
         parts.append(
-            f'<p class="kit-formula"><b>{safe(say("definitions.formula"))}:</b> '
-            f"<span{english}>{safe(term(found.formula))}</span></p>"
+            f'<p class="kit-formula"><b>{safe(name)}:</b> <span{english}>{safe(term(formula))}</span></p>'
         )
     if found.source:
         link = f' <a href="{safe(found.link)}">{safe(say("definitions.link"))}</a>' if found.link else ""
-        parts.append(f"<p><b>{safe(say('definitions.source'))}:</b> {safe(found.source)}{link}</p>")
+        parts.append(
+            f'<p class="kit-origin"><b>{safe(say("definitions.source"))}:</b> {safe(found.source)}{link}</p>'
+        )
     return "".join(parts)
 
 
@@ -222,14 +228,20 @@ def definitions(kpis: Sequence[Any]) -> Shown:
     kpis : sequence of KpiResult
         Attributes id, name, variant, and definition (text) or formula where the catalog has no such id.
     """
-    terms, lines, seen = [], [], set()
+    held: dict[tuple[str, str, Any], list[tuple[str, str]]] = {}
     for kpi in kpis:
-        found, name = meaning(kpi), sentences.kpi_name(kpi)
-        if not (found.plain or found.formula) or (name, found) in seen:
-            continue
-        seen.add((name, found))
-        terms.append(f"<div><dt>{safe(name)}</dt><dd>{_told(found)}</dd></div>")
-        said = (found.plain, term(found.formula), found.source)
+        found = meaning(kpi)
+        if found.plain or found.formula:
+            name = term(plain(kpi.name))
+            variant = term(plain(kpi.variant)) if getattr(kpi, "variant", None) else ""
+            # variants of one KPI stand together: what they share is said once
+            formulas = held.setdefault((str(kpi.id), name, replace(found, formula="")), [])
+            if (variant, found.formula) not in formulas:
+                formulas.append((variant, found.formula))
+    terms, lines = [], []
+    for (_, name, found), formulas in held.items():
+        terms.append(f"<div><dt>{safe(name)}</dt><dd>{_told(found, formulas)}</dd></div>")
+        said = [found.plain, *(f"{v}: {term(f)}" if v else term(f) for v, f in formulas), found.source]
         lines.append(f"{name}: {' '.join(x for x in said if x)}")
     title = safe(say("definitions.title"))
     body = f'<details class="kit-terms"><summary>{title}</summary><dl>{"".join(terms)}</dl></details>'
