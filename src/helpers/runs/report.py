@@ -395,12 +395,16 @@ def _page_title(path: Path, found: Mapping[str, Any]) -> str:
 
 
 def _shown() -> dict[str, Any]:
-    """The language and the look of the page, where they are not the kit's own."""
+    """Engine, language and look, where they are not the kit's own."""
+    from helpers.data.charges import ENGINE, ENGINES
     from helpers.views import look, words
 
     own, language = look.current(), words.language()
-    return ({"look": {"sha256": own.sha256, "name": own.name}} if own.sha256 else {}) | (
-        {"language": language} if language != words.SOURCE else {}
+    engine = os.environ.get(ENGINE, "")
+    return (
+        ({"engine": engine} if engine not in ("", ENGINES[0]) else {})
+        | ({"look": {"sha256": own.sha256, "name": own.name}} if own.sha256 else {})
+        | ({"language": language} if language != words.SOURCE else {})
     )
 
 
