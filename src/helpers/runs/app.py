@@ -12,7 +12,7 @@ docs/decisions/0006-served-page.md.
 
 from __future__ import annotations
 
-import logging
+import html
 import os
 import tempfile
 from collections.abc import Sequence
@@ -166,15 +166,8 @@ def _config(mode: str, title: str, offered: Sequence[str]) -> Any:
                 "show_tracebacks": True,  # kept for the page template, which shows a KitError's sentence only
                 "file_allowlist": [],
                 "resources": {
-                    "kit": {
-                        "css": theme.css(),
-                        "title": title,
-                        "mode": mode,
-                        "offered": list(offered),
-                        "lang": words.language(),
-                        "skip": say("page.skip"),
-                        "reading": say("page.reading", title=title),
-                    }
+                    "kit": {"css": theme.css(), "title": title, "mode": mode, "offered": list(offered)}
+                    | framed(title)
                 },
                 "prelaunch_hook": inject_asked,
                 "multi_kernel_manager_class": "helpers.runs.server.Kernels",
@@ -204,6 +197,15 @@ def _config(mode: str, title: str, offered: Sequence[str]) -> Any:
     )
 
 
+def framed(title: str) -> dict[str, str]:
+    """The texts of the page's frame in its language, as the template has them."""
+    return {
+        "lang": words.language(),
+        "skip": say("page.skip"),
+        "reading": say("page.reading", title=title),
+    }
+
+
 def inject_asked(handler: Any, notebook: Any, cwd: str) -> Any:
     """Voila's hook before a notebook is run: what the reader asked for becomes its parameters."""
     notebooks.inject(notebook, handler.asked)
@@ -220,15 +222,11 @@ def piece(output: dict[str, Any]) -> str:
     >>> "secret" in piece({"output_type": "error", "ename": "KeyError", "evalue": "'/srv/secret'"})
     False
     """
-    from helpers.runs.secrets import masked
-    from helpers.views import controls, page, served
+    from helpers.views import controls, page
 
     if output["output_type"] == "error":
-        mark = served.reference()
-        told = "\n".join(output.get("traceback") or [output["ename"]])
-        logging.getLogger("finops").error("reference %s: a cell stopped\n%s", mark, masked(told))
         known = output["ename"] in _family(KitError)
-        return served.stopped(output["evalue"] if known else say("error.stopped"), mark)
+        return stopped(output["evalue"] if known else say("error.stopped"))
     asked_for = output.get("data", {}).get(controls.CHOICES)
     return controls.form(**asked_for) if asked_for else page.piece(output)
 
@@ -242,3 +240,21 @@ def prose(cell: Any) -> str:
 
 def _family(kind: type) -> set[str]:
     return {kind.__name__}.union(*(_family(child) for child in kind.__subclasses__()))
+
+
+def stopped(why: str) -> str:
+    """The end of a page that cannot go on, as HTML."""
+    return (
+        f'<div class="kit-message kit-stopped" role="alert"><p>{html.escape(why)}</p><p><a href="./">{html.escape(say("error.again"))}</a></p></div>'
+        "<style>.kit-loading{display:none}</style>"
+    )
+
+
+def refusal(kit: dict[str, str], refused: Exception) -> str:
+    """A page with one sentence, for an address that asks for what there is not."""
+    return (
+        f'<!doctype html><html lang="{words.language()}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-'
+        f'width,initial-scale=1"><title>{html.escape(kit["title"])}</title><link rel="icon" href="data:,">'
+        f'<style>{kit["css"]}</style></head><body class="kit-body"><main class="kit-page" id="content">'
+        f"<h1>{html.escape(say('error.title'))}</h1>{stopped(str(refused))}</main></body></html>"
+    )

@@ -16,7 +16,6 @@ from voila.tornado.handler import TornadoVoilaHandler
 
 from helpers.runs import app
 from helpers.terms.errors import UsageError
-from helpers.views import served
 from helpers.views.words import say
 
 _OWN = "base-uri 'none'; frame-ancestors 'none'; form-action 'self'; "
@@ -83,7 +82,7 @@ class Page(TornadoVoilaHandler):
             self.asked = app.asked(self.request.query, self.kit["offered"])
         except UsageError as refused:
             self.set_status(400)
-            self.finish(served.refusal(self.kit["title"], str(refused)))
+            self.finish(app.refusal(self.kit, refused))
             return
         try:
             async with asyncio.timeout(PATIENCE):
@@ -93,9 +92,8 @@ class Page(TornadoVoilaHandler):
         except StreamClosedError:
             self.log.info("The reader left before the page was done.")
         except TimeoutError:
-            mark = served.reference()
-            self.log.error("reference %s: the page did not end within %s s", mark, PATIENCE)
-            self.finish(served.stopped(say("error.slow"), mark))
+            self.log.error("The page did not end within %s s.", PATIENCE)
+            self.finish(app.stopped(say("error.slow")))
         finally:
             if self.kit["mode"] == "app" and _kernel.get():
                 with contextlib.suppress(KeyError):

@@ -105,6 +105,30 @@ def say(key: str, **values: object) -> str:
     return _PLACE.sub(lambda m: _written(values[m[1]]), text)
 
 
+class Section(Mapping[str, str]):
+    """The texts of one section by their short keys, as templates: for a frame that needs all of them at once.
+
+    Examples
+    --------
+    >>> Section("portal")["found"].format(n=3)
+    'Pages found: 3'
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getitem__(self, key: str) -> str:
+        found = of(language()).says[f"{self.name}.{key}"]
+        return found if isinstance(found, str) else found["other"]
+
+    def __iter__(self) -> Iterator[str]:
+        start = f"{self.name}."
+        return (k.removeprefix(start) for k in of(SOURCE).says if k.startswith(start))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 def says(key: str) -> bool:
     """Whether there is such a key."""
     return key in of(SOURCE).says
