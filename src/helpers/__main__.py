@@ -25,6 +25,7 @@ from helpers.verbs.options import (
     emit,
     emit_in_order,
     json_may_stand,
+    looking,
     reading,
     store_option,
     writing,
@@ -407,6 +408,7 @@ def forecast_series(file: str, horizon: int, as_json: str, notes: str | None) ->
     "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter of the notebook."
 )
 @reading
+@looking
 @writing("Folder of the report.  [default: reports/NOTEBOOK]", "")
 @click.option(
     "--timeout", default=600.0, show_default=True, type=click.FloatRange(1), help="Seconds a run may take."
@@ -445,6 +447,7 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) 
 @main.command(cls=WithNotebooks)
 @click.argument("notebook")
 @reading
+@looking
 @writing("Folder of the learner's copy.", "lessons")
 @click.option("--facilitator", is_flag=True, help="Also the facilitator's guide, with the answers.")
 @click.option("--page", is_flag=True, help="Serve the lesson as a page for people who do not code.")
@@ -473,6 +476,7 @@ def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port)
 @click.argument("notebook", required=False)
 @store_option
 @click.option("--as-of", callback=day, metavar="DATE", help="Take the deliveries dated up to this day (UTC).")
+@looking
 @click.option("--port", default=8866, show_default=True)
 @click.option("--open/--no-open", "browser", default=False, help="Open a browser.")
 @click.option("--workers", type=click.IntRange(1, 64), default=None, help="Most processes that make pages at a time; as many as the machine has cores, from 2 to 4.")  # fmt: skip

@@ -32,6 +32,7 @@ from helpers.runs.pool import Busy, Job
 from helpers.runs.snapshots import Asked, Snapshot
 from helpers.terms.errors import KitError, Refused, UsageError
 from helpers.views import portal
+from helpers.views.words import say
 
 _OWN = "base-uri 'none'; frame-ancestors 'none'; form-action 'self'; "
 POLICIES = {
@@ -121,7 +122,7 @@ class Page(guard.Locked, TornadoVoilaHandler):
             self.log.info("The reader left before the page was done.")
         except TimeoutError:
             self.log.error("The page did not end within %s s.", PATIENCE)
-            self.finish(app.stopped("This page took too long and was given up."))
+            self.finish(app.stopped(say("error.slow")))
         finally:
             kernels.done(_kernel.get())
             tornado.ioloop.IOLoop.current().add_callback(kernels.refill)

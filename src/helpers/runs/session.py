@@ -206,6 +206,8 @@ class Run:
         """
         from IPython.display import display
 
+        from helpers.views import words
+
         payload = {
             "notebook": self.notebook_id,
             "kit": helpers.__version__,
@@ -217,7 +219,7 @@ class Run:
             "headline": headline,
             "kpis": [k.record() for k in kpis],
             "change": [] if change is None else table(change)["rows"],
-            "actions": [a.record() for a in actions],
+            "actions": [words.action(a).record() for a in actions],
             "tables": {name: table(frame) for name, frame in (tables or {}).items()},
             "files": dict(files or {}),
             "reconciliation": [_line(x) for x in self.reconciliation.lines],
@@ -316,7 +318,7 @@ def begin(
         difference=sum((abs(x.difference["BilledCost"]) for x in reconciliation.lines), Decimal(0)),
         scope=" · ".join(x for x in (provider, department) if x),
         open=today < which.end.date(),
-        basis=opened.basis,
+        basis=_basis(opened.rules),
     )
     return Run(
         notebook_id=notebook_id,
@@ -367,8 +369,8 @@ class Opened:
     snapshot : dict
     reconciliation : Reconciliation
     companions : dict of DataFrame
-    basis : str
-        How owners were found.
+    rules : tuple or None
+        How owners were found (`data.allocation.rules`).
     """
 
     charges: Any
@@ -376,7 +378,7 @@ class Opened:
     snapshot: dict[str, Any]
     reconciliation: Any
     companions: dict[str, Any]
-    basis: str
+    rules: Any
 
 
 _kept: dict[tuple[Path, date | None], Opened] | None = None
@@ -421,12 +423,22 @@ def open_store(folder: Path, day: date | None) -> Opened:
         snapshot=store.snapshot(folder, day),
         reconciliation=store.reconcile(folder, day),
         companions=companions(folder, day),
-        basis=allocation.basis(folder, day),
+        rules=allocation.rules(folder, day),
     )
     if _kept is not None:
         charges = _at_hand(charges, sum(r["rows"] for r in opened.held))
         opened = _kept[folder, day] = replace(opened, charges=charges)
     return opened
+
+
+def _basis(rules: tuple[int, str, date] | None) -> str:
+    """The sentence about who owns what, in the page's language."""
+    from helpers.views import words
+
+    if rules is None:
+        return words.say("basis.none")
+    n, file, day = rules
+    return words.say("basis.rules", n=n, file=file, day=day)
 
 
 def _store(data: str) -> Path:

@@ -226,9 +226,9 @@ class Site:
 
     # --- as HTML and as lines ---
 
-    def frame(self, page: Entry | None, version: str = "") -> tuple[str, str]:
+    def frame(self, page: Entry | None, version: str = "", title: str = "") -> tuple[str, str]:
         """What stands before and after a page's parts."""
-        title = page.title if page else SAY["title"]
+        title = title or (page.title if page else SAY["title"])
         alone = page is None or self.single
         says = (
             {"version": version} | {n: SAY[n] for n in ("working", "ready", "silent", "renewed")}
@@ -240,6 +240,7 @@ class Site:
             "css": _css(),
             "mode": "app" if page else "portal",
             "says": says,
+            **app.framed(title),
             "bar": portal.bar(not alone),
             "newer": portal.newer() if page else "",
             "content": MARK,
@@ -253,11 +254,7 @@ class Site:
         """The page as one answer, compressed once and kept beside it."""
         kind = f"page {page.id} {self.single}"
         if kind not in snapshot.made:
-            before, after = self.frame(page, asked.version)
-            title = self.title(page, snapshot)
-            before = before.replace(
-                f"<title>{html.escape(page.title)}</title>", f"<title>{html.escape(title)}</title>", 1
-            )
+            before, after = self.frame(page, asked.version, self.title(page, snapshot))
             text = before + "\n".join(section(n, h) for n, h in snapshot.parts) + after.replace("</main>", self.about(page, snapshot) + "</main>", 1)  # fmt: skip
             self.snapshots.add(snapshot, kind, gzip.compress(text.encode("utf-8", "replace"), 5, mtime=0))
         made = snapshot.made[kind]
