@@ -45,7 +45,9 @@ def main() -> None:
 
 
 # verb -> (its module in helpers.verbs, one line for `finops --help`)
-main.elsewhere = {}
+main.elsewhere = {
+    "deliver": ("deliver", "Deliver a finished report to a folder, by e-mail or to a webhook; never twice."),
+}
 
 
 @main.command()
@@ -414,12 +416,13 @@ def forecast_series(file: str, horizon: int, as_json: str, notes: str | None) ->
     "--timeout", default=600.0, show_default=True, type=click.FloatRange(1), help="Seconds a run may take."
 )
 @click.option("--memory", default=0, type=click.IntRange(0), help="Megabytes a run may use; 0 for no limit.")
-def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) -> None:
+@click.option("--format", "asked", default="", metavar="LIST", help="Also these: pdf,csv,parquet (html, xlsx and json always).")  # fmt: skip
+def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory, asked) -> None:
     """Run a notebook and write its report: page, results, actions, tables, manifest."""
-    from helpers.runs import parameters
+    from helpers.runs import formats, parameters
     from helpers.runs import report as reports
 
-    given = parameters.split(pairs)
+    given, wanted = parameters.split(pairs), formats.check(asked.split(","), "--format")
     fixed = {"data": str(Path(data).resolve()), **({"as_of": as_of.isoformat()} if as_of else {})}
     doubled = sorted(set(given) & set(fixed))
     if doubled:
@@ -431,10 +434,14 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) 
     given = parameters.check(given | {k: v for k, v in fixed.items() if k in known}, known)
     to = to or f"reports/{path.stem}"
     if dry_run:
-        click.echo(f"would run {path.name} with {given} and write {to}")
+        also = f", also as {', '.join(wanted)}" if wanted else ""
+        click.echo(f"would run {path.name} with {given} and write {to}{also}")
         return
     tell = (lambda section: click.echo(f"… {section}", err=True)) if sys.stderr.isatty() else None
     manifest = reports.make(path, Path(to), given, timeout=timeout, memory=memory * 1_000_000, tell=tell)
+    if wanted:
+        formats.write(Path(to), wanted)
+        manifest = formats.manifest(Path(to))
     seconds = manifest["timings"]["seconds"]["all"]
     click.echo(f"{Path(to).resolve() / 'index.html'}")
     click.echo(

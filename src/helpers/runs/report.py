@@ -34,6 +34,7 @@ from helpers.terms.errors import KitError, Refused, RunFailed, UsageError
 from helpers.terms.quick import skip_grammar
 
 FILES = ("index.html", "results.json", "actions.csv", "tables.xlsx", "notebook.ipynb", "manifest.json")
+LATER = ("files", "tables", "report.pdf")  # what a report may hold beside these
 EXCHANGE = 2  # renameat2's flag: two folders change places in one step
 AT_FDCWD = -100
 PR_SET_PDEATHSIG = 1
@@ -139,8 +140,8 @@ class _Child:
 
 
 def _may_fork() -> bool:
-    """Whether a fork is safe: threads of DuckDB, Arrow or Delta in this process would not live on in the child."""
-    return hasattr(os, "fork") and not {"deltalake", "duckdb", "pyarrow"} & sys.modules.keys()
+    """Whether a fork is safe: threads of DuckDB, Arrow, Delta or Typst in this process would not live on in the child."""
+    return hasattr(os, "fork") and not {"deltalake", "duckdb", "pyarrow", "typst"} & sys.modules.keys()
 
 
 def _forked(path: Path, scratch: Path, given: Mapping[str, str]) -> _Child:
@@ -497,7 +498,7 @@ def _may_replace(to: Path) -> None:
     if not to.exists():
         return
     foreign = (
-        sorted(p.name for p in to.iterdir() if p.name not in (*FILES, "files")) if to.is_dir() else [to.name]
+        sorted(p.name for p in to.iterdir() if p.name not in (*FILES, *LATER)) if to.is_dir() else [to.name]
     )
     if foreign or (any(to.iterdir()) and not _is_report(to)):
         raise Refused(

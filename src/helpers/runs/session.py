@@ -537,14 +537,16 @@ def _line(line: Any) -> dict[str, Any]:
 
 def table(frame: Any) -> dict[str, Any]:
     """A DataFrame as plain data: columns, and rows of texts; Decimals as text with all digits, marked in `kinds`."""
-    kinds = {
-        c: "number"
-        if any(isinstance(v, Decimal | int) and not isinstance(v, bool) for v in frame[c])
-        else "text"
-        for c in frame.columns
-    }
+    kinds = {c: _kind(frame[c]) for c in frame.columns}
     rows = [{c: _cell(v) for c, v in row.items()} for row in frame.to_dict("records")]
     return {"columns": list(frame.columns), "kinds": kinds, "rows": rows}
+
+
+def _kind(values: Any) -> str:
+    there = [v for v in values if v is not None and v == v]
+    if any(isinstance(v, Decimal | int) and not isinstance(v, bool) for v in there):
+        return "number"
+    return "date" if there and all(type(v) is date for v in there) else "text"
 
 
 def _cell(value: Any) -> str | None:
