@@ -113,7 +113,18 @@ def running(words: list[str], env: dict[str, str], ready: str) -> Iterator[psuti
 def ours(data: Path, cache: Path, ahead: bool = False) -> Iterator[tuple[str, psutil.Process]]:
     """The kit's server over all pages."""
     at = port()
-    words = [sys.executable, "-m", "helpers", "serve", "--data", str(data), "--port", str(at), "--cache", str(cache)]
+    words = [
+        sys.executable,
+        "-m",
+        "helpers",
+        "serve",
+        "--data",
+        str(data),
+        "--port",
+        str(at),
+        "--cache",
+        str(cache),
+    ]
     words += [] if ahead else ["--no-ahead"]
     with running(words, {"PYTHONPATH": str(ROOT / "src")}, f"http://127.0.0.1:{at}/{STEM}/state") as process:
         yield f"http://127.0.0.1:{at}/", process
@@ -129,7 +140,15 @@ def stock(data: Path, folder: Path, heated: bool) -> Iterator[tuple[str, psutil.
     path = folder / f"{STEM}.ipynb"
     nbformat.write(notebooks.read(notebooks.find(STEM), "app", {"data": str(data)}), path)
     at = port()
-    words = [sys.executable, "-m", "voila", str(path), "--no-browser", f"--port={at}", "--Voila.port_retries=0"]
+    words = [
+        sys.executable,
+        "-m",
+        "voila",
+        str(path),
+        "--no-browser",
+        f"--port={at}",
+        "--Voila.port_retries=0",
+    ]
     words += ["--preheat_kernel=True", "--pool_size=2"] if heated else []
     env = {"PYTHONPATH": str(ROOT / "src"), "JUPYTER_CONFIG_DIR": str(folder), "IPYTHONDIR": str(folder)}
     with running(words, env, f"http://127.0.0.1:{at}/voila/static/none") as process:
@@ -164,7 +183,13 @@ def pss(process: psutil.Process) -> float:
     total = 0
     for one in [process, *process.children(recursive=True)]:
         try:
-            total += int(next(x for x in Path(f"/proc/{one.pid}/smaps_rollup").read_text().splitlines() if x.startswith("Pss:")).split()[1])
+            total += int(
+                next(
+                    x
+                    for x in Path(f"/proc/{one.pid}/smaps_rollup").read_text().splitlines()
+                    if x.startswith("Pss:")
+                ).split()[1]
+            )
         except (OSError, StopIteration, psutil.Error):
             continue
     return total / 1024
@@ -200,8 +225,13 @@ def load(browser: Any, address: str) -> tuple[dict[str, float], Any, Any]:
     held = {"requests": 0, "bytes": 0}
     tools = context.new_cdp_session(page)
     tools.send("Network.enable")
-    tools.on("Network.requestWillBeSent", lambda e: held.update(requests=held["requests"] + (not e["request"]["url"].startswith("data:"))))
-    tools.on("Network.loadingFinished", lambda e: held.update(bytes=held["bytes"] + int(e["encodedDataLength"])))
+    tools.on(
+        "Network.requestWillBeSent",
+        lambda e: held.update(requests=held["requests"] + (not e["request"]["url"].startswith("data:"))),
+    )
+    tools.on(
+        "Network.loadingFinished", lambda e: held.update(bytes=held["bytes"] + int(e["encodedDataLength"]))
+    )
     page.goto(address, timeout=180_000, wait_until="commit")
     for _ in range(1800):
         seen = page.evaluate("window.__kit")
@@ -210,7 +240,9 @@ def load(browser: Any, address: str) -> tuple[dict[str, float], Any, Any]:
         page.wait_for_timeout(100)
     page.wait_for_load_state("load")
     page.wait_for_timeout(300)
-    paint = page.evaluate("(performance.getEntriesByName('first-contentful-paint')[0] || {}).startTime || null")
+    paint = page.evaluate(
+        "(performance.getEntriesByName('first-contentful-paint')[0] || {}).startTime || null"
+    )
     return {"first_paint": paint, "first_content": seen["h1"], "live": seen["live"], **held}, page, context
 
 
@@ -224,7 +256,7 @@ def pages(data: Path, rounds: int, folder: Path) -> dict[str, Any]:
     (folder / "b").mkdir()
     with (
         sync_playwright() as play,
-        ours(data, folder / "cache") as (mine, server),
+        ours(data, folder / "cache") as (mine, _),
         stock(data, folder / "a", False) as (plain, _),
         stock(data, folder / "b", True) as (heated, hot),
     ):
@@ -246,7 +278,9 @@ def pages(data: Path, rounds: int, folder: Path) -> dict[str, Any]:
                     for month in months[:2]:
                         changes["kept"].append(page.evaluate(CHANGE_OURS, ["month", month]))
                     month, provider = next(new)
-                    page.evaluate(f"document.querySelector('select[name=provider]').value = {json.dumps(provider)}")
+                    page.evaluate(
+                        f"document.querySelector('select[name=provider]').value = {json.dumps(provider)}"
+                    )
                     changes["never made"].append(page.evaluate(CHANGE_OURS, ["month", month]))
                 elif name == "preheated":
                     page.locator(".kit-live .kit-figure").first.wait_for(timeout=60_000)
@@ -256,11 +290,17 @@ def pages(data: Path, rounds: int, folder: Path) -> dict[str, Any]:
         browser.close()
     summary = {n: {k: spread([x[k] for x in held]) for k in held[0]} for n, held in found.items() if held}
     ratios = {
-        f"{what}, {name} / ours": round(statistics.median(r[what] / o[what] for r, o in zip(found[name], found["ours"], strict=True)), 2)
+        f"{what}, {name} / ours": round(
+            statistics.median(r[what] / o[what] for r, o in zip(found[name], found["ours"], strict=True)), 2
+        )
         for name in ("stock", "preheated")
         for what in ("first_content", "live", "requests", "bytes")
     }
-    return {"loads_ms": summary, "ratios_median_of_rounds": ratios, "change_ms": {n: spread(v) for n, v in changes.items()}}
+    return {
+        "loads_ms": summary,
+        "ratios_median_of_rounds": ratios,
+        "change_ms": {n: spread(v) for n, v in changes.items()},
+    }
 
 
 def kept_months(address: str) -> list[str]:
@@ -283,7 +323,9 @@ async def visit(client: Any, address: str, stem: str, query: str) -> tuple[float
     whole = time.perf_counter() - began
     good = b"<h1" in answer.body and b"kit-stopped" not in answer.body
     began = time.perf_counter()
-    answer = await client.fetch(f"{address}{stem}/live?{query}", request_timeout=300, headers={"Accept-Encoding": "gzip"})
+    answer = await client.fetch(
+        f"{address}{stem}/live?{query}", request_timeout=300, headers={"Accept-Encoding": "gzip"}
+    )
     return whole, time.perf_counter() - began, good and b'"done"' in answer.body
 
 
@@ -348,8 +390,6 @@ def crowds(data: Path, sizes: list[int], folder: Path, ready: float) -> dict[str
             with Memory(server) as memory:
                 held = asyncio.run(crowd(address, many, some, many))
             found["not made ahead"].append(held | {"pss_mib": round(memory.most)})
-            for file in cache.glob("*"):
-                pass
     return found
 
 
@@ -399,7 +439,9 @@ def browsers(data: Path, many: int, folder: Path) -> dict[str, Any]:
 
     async def all_of(address: str) -> list[dict[str, float]]:
         async with async_playwright() as play:
-            browser = await play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            browser = await play.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
 
             async def one() -> dict[str, float]:
                 context = await browser.new_context(viewport={"width": 1180, "height": 900})
@@ -461,7 +503,10 @@ def main() -> None:
 def versions() -> dict[str, str]:
     from importlib import metadata
 
-    return {n: metadata.version(n) for n in ("voila", "ipywidgets", "jupyter_server", "tornado", "duckdb", "matplotlib")}
+    return {
+        n: metadata.version(n)
+        for n in ("voila", "ipywidgets", "jupyter_server", "tornado", "duckdb", "matplotlib")
+    }
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from typing import Any
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parent))
-import pages  # noqa: E402
+import pages
 
 HERE = Path(__file__).parent
 
@@ -120,7 +120,10 @@ def growth(found: list[dict[str, float]]) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for name in ("pss_mib", "files", "processes"):
         medians = [round(statistics.median(x[name] for x in part), 1) for part in parts if part]
-        said[name] = {"thirds": medians, "growth": round(medians[-1] - medians[-2], 1) if len(medians) > 1 else 0.0}
+        said[name] = {
+            "thirds": medians,
+            "growth": round(medians[-1] - medians[-2], 1) if len(medians) > 1 else 0.0,
+        }
     return said
 
 
@@ -147,7 +150,9 @@ def main() -> None:
             first = count(server)
             with Counting(server, max(1.0, asked.minutes * 60 / 240)) as counting:
                 began = time.monotonic()
-                done = asyncio.run(open_pages(address, queries, cache, asked.minutes * 60, asked.openings, asked.viewers))
+                done = asyncio.run(
+                    open_pages(address, queries, cache, asked.minutes * 60, asked.openings, asked.viewers)
+                )
                 took = time.monotonic() - began
             time.sleep(5)
             last = count(server)

@@ -30,7 +30,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 from helpers.runs import app, guard, site
 from helpers.runs.pool import Busy, Job
 from helpers.runs.snapshots import Asked, Snapshot
-from helpers.terms.errors import KitError, Refused, UsageError
+from helpers.terms.errors import KitError, Refused
 from helpers.views import portal
 from helpers.views.words import say
 

@@ -389,7 +389,7 @@ def _template() -> Any:
 
     return Environment(loader=FileSystemLoader(app.HERE / "pages"), autoescape=False).get_template(
         "index.html.j2"
-    )  # noqa: S701 - escaped by hand, as Voila renders it too
+    )
 
 
 @cache

@@ -113,7 +113,9 @@ def _ours() -> str:
 
 
 def _card(card: Card) -> str:
-    small = " · ".join(words.term(x) for x in filter(None, (card.title if card.question else "", card.persona, card.cadence)))
+    small = " · ".join(
+        words.term(x) for x in filter(None, (card.title if card.question else "", card.persona, card.cadence))
+    )
     if card.broken:
         return (
             f'<li class="kit-card" data-words="{safe(card.text, 20_000)}"><p class="kit-card-name">{safe(card.title)}</p>'
@@ -155,7 +157,8 @@ def _data(facts: Mapping[str, Any] | None) -> str:
     ]
     rows = [(name, date.fromisoformat(day)) for name, day in sorted(facts["sources"].items())]
     body = "".join(
-        f'<tr><th scope="row">{safe(name)}</th><td>{safe(look.signs().of_day(day))}</td></tr>' for name, day in rows
+        f'<tr><th scope="row">{safe(name)}</th><td>{safe(look.signs().of_day(day))}</td></tr>'
+        for name, day in rows
     )
     return (
         "".join(f"<p>{safe(line)}</p>" for line in said)
@@ -173,12 +176,14 @@ def _some(names: Sequence[str], most: int = 8) -> str:
 
 def bar(portal: bool) -> str:
     """The line above a page: the way back to all pages."""
-    return f'<nav class="kit-bar" aria-label="{safe(SAY["pages"])}"><a href="../">{safe(SAY["all"])}</a></nav>' if portal else ""
+    return (
+        f'<nav class="kit-bar" aria-label="{safe(SAY["pages"])}"><a href="../">{safe(SAY["all"])}</a></nav>'
+        if portal
+        else ""
+    )
 
 
-def about(
-    facts: Mapping[str, Any], query: str, kinds: Sequence[str], pictures: Sequence[str]
-) -> str:
+def about(facts: Mapping[str, Any], query: str, kinds: Sequence[str], pictures: Sequence[str]) -> str:
     """What stands below a page: what it shows, its link, its downloads.
 
     Parameters
@@ -203,7 +208,10 @@ def about(
             as_of=date.fromisoformat(facts["as_of"]),
         )
     tail = f"?{query}" if query else ""
-    files = [f'<li><a href="{safe("download/" + kind + tail)}" download>{safe(SAY[kind])}</a></li>' for kind in kinds]
+    files = [
+        f'<li><a href="{safe("download/" + kind + tail)}" download>{safe(SAY[kind])}</a></li>'
+        for kind in kinds
+    ]
     files += [
         f'<li><a href="{safe(f"picture/{n}{tail}")}" download>{safe(SAY["picture"])} {n}: {safe(alt[:90])}</a></li>'
         for n, alt in enumerate(pictures, 1)
@@ -213,7 +221,11 @@ def about(
         + (f"<p>{safe(shown)}</p>" if shown else "")
         + f'<p><a class="kit-link" href="./{safe(tail)}">{safe(SAY["link"])}</a> '
         f'<button type="button" class="kit-copy" hidden data-said="{safe(SAY["copied"])}">{safe(SAY["copy"])}</button></p>'
-        + (f'<details><summary>{safe(SAY["downloads"])}</summary><ul class="kit-plain">{"".join(files)}</ul></details>' if files else "")
+        + (
+            f'<details><summary>{safe(SAY["downloads"])}</summary><ul class="kit-plain">{"".join(files)}</ul></details>'
+            if files
+            else ""
+        )
         + "</footer>"
     )
 
