@@ -467,8 +467,8 @@ def _bundle(files: list[Path], kind: str) -> bytes:
         return files[0].read_bytes()
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files:
-            archive.writestr(zipfile.ZipInfo(file.name), file.read_bytes())
+        for name, file in {file.name: file for file in reversed(files)}.items():  # each name once
+            archive.writestr(zipfile.ZipInfo(name), file.read_bytes())
     return held.getvalue()
 
 

@@ -198,7 +198,15 @@ class Site:
             asked = Asked(page.path, (), viewer.scope, store, self.state(store), self.as_of)
             if held := self.snapshots.get(asked.key):
                 finding = str(held.done.get("results", {}).get("headline", ""))
-        return Card(page.id, page.title, finding=finding, words=words, **said)
+        return Card(
+            page.id,
+            page.title,
+            said.get("question", ""),
+            said.get("persona", ""),
+            said.get("cadence", ""),
+            finding,
+            words,
+        )
 
     async def about_data(self, viewer: Any) -> dict[str, Any] | None:
         """What the store holds; None where it is still being read, empty where it cannot be."""
