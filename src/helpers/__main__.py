@@ -489,8 +489,11 @@ def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port)
 @click.option("--workers", type=click.IntRange(1, 64), default=None, help="Most processes that make pages at a time; as many as the machine has cores, from 2 to 4.")  # fmt: skip
 @click.option("--ahead/--no-ahead", default=True, help="Make pages while nobody waits.")
 @click.option("--cache", metavar="FOLDER", envvar="FINOPS_CACHE", default=None, help="Where pages that were made are kept; nobody else may read it.")  # fmt: skip
-def serve(notebook, data, as_of, port, browser, workers, ahead, cache) -> None:
-    """Serve all pages with a portal, or one notebook's page, on this machine (loopback only)."""
+@click.option("--ip", default="127.0.0.1", show_default=True, help="Address to listen on; one that others reach needs --access.")  # fmt: skip
+@click.option("--access", metavar="FILE", default=None, help="How people come in, and who may see what: docs/security.md.")  # fmt: skip
+@click.option("--audit", metavar="FILE", default=None, help="Write down who saw what, one JSON line each.")
+def serve(notebook, data, as_of, port, browser, workers, ahead, cache, ip, access, audit) -> None:
+    """Serve all pages with a portal, or one notebook's page, to whoever sits at this machine or to people you name."""
     from helpers.runs import app
 
     app.serve(
@@ -502,6 +505,9 @@ def serve(notebook, data, as_of, port, browser, workers, ahead, cache) -> None:
         workers=workers or 0,
         ahead=ahead,
         cache=Path(cache) if cache else None,
+        ip=ip,
+        access=Path(access) if access else None,
+        audit=Path(audit) if audit else None,
     )
 
 

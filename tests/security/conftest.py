@@ -50,3 +50,12 @@ def lesson(starter) -> Served:
 def app(starter) -> Served:
     """The page for readers behind a proxy's header."""
     return starter("app", making.ACCESS)
+
+
+@pytest.fixture(scope="session")
+def kernel(lesson):
+    """Ana's kernel, whose page is open all the time."""
+    found = lesson.kernel("ana")
+    held = making.Held(lesson, found)
+    yield found
+    held.close()

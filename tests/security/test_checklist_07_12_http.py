@@ -44,7 +44,7 @@ def test_07_every_route_asks_for_a_person(request, mode):
         assert open_to_all == [], (pattern, kind)
         path = sample(pattern)
         assert re.fullmatch(pattern.removesuffix("$"), path), (pattern, path)
-        for method in ("GET", "POST", "DELETE", "PUT", "HEAD", "PATCH"):
+        for method in ("GET", "POST", "DELETE", "PUT", "HEAD", "PATCH", "OPTIONS"):
             answer = server.ask(path, method=method, body="" if method in ("POST", "PUT", "PATCH") else None)
             assert answer.status in (401, 403, 405), (method, path, answer.status)
             assert OURS not in answer.text
@@ -59,10 +59,9 @@ def test_07_without_a_person_there_is_a_page_in_words(app, lesson):
         assert "<form" not in answer.text, "a header is nobody's to type"
 
 
-def test_07_websockets_ask_too(lesson):
+def test_07_websockets_ask_too(lesson, kernel):
     import websocket
 
-    kernel = lesson.kernel("ana")
     for who in ("", "kim"):
         with pytest.raises(websocket.WebSocketBadStatusException) as refused:
             Line(lesson, kernel, who)
@@ -217,10 +216,9 @@ def test_10_a_foreign_host_is_refused(request, mode, host):
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1"])
-def test_10_a_foreign_origin_opens_no_websocket(lesson, origin):
+def test_10_a_foreign_origin_opens_no_websocket(lesson, kernel, origin):
     import websocket
 
-    kernel = lesson.kernel("ana")
     with pytest.raises(websocket.WebSocketBadStatusException) as refused:
         Line(lesson, kernel, Origin=origin)
     assert refused.value.status_code == 403
@@ -266,7 +264,7 @@ def test_11_no_path_leads_out_and_no_data_is_served(request, mode, two):
         answer = raw(server, "GET", name, [("X-User", "max"), ("X-Proxy", PROXY)])
         status = int(answer[9:12])
         assert status >= 400 or (status == 304), (name, answer[:100])
-        for found in ("root:", '"format": 1', "outside", "source_of_a_cell", "class Server"):
+        for found in ("root:x:", '"format": 1', "outside", "source_of_a_cell", "class Server"):
             assert found not in answer, name
 
 
@@ -309,8 +307,12 @@ def test_12_dropped_loads_leave_no_kernel_and_one_person_has_a_cap(starter):
     most, left = after_dropping(server, 15, 75, 1)
     assert most <= 6, "four of one person, and one that waits (one more is being started)"
     assert left <= 1, "the one that waits for the next reader"
-    kernels = [server.kernel("ana") for _ in range(4)]
-    assert server.ask("/", "ana").status == 429
+    kernels = []
+    while (page := server.ask("/", "ana")).status == 200 and len(kernels) < 6:
+        kernels.append(page.text.partition('"kernelId": "')[2].partition('"')[0])
+    assert 3 <= len(kernels) <= 4, "one of those that were dropped may still be ending"
+    assert page.status == 429
+    assert "as many pages open" in page.text
     assert server.ask("/", "max").status == 200, "one person's cap is nobody else's"
     token = "x" * 32
     done = server.ask(
@@ -381,8 +383,7 @@ def test_15_a_report_has_a_policy_of_its_own():
 # --- 27 ---
 
 
-def test_27_a_bad_message_tells_the_viewer_nothing_of_the_server(lesson):
-    kernel = lesson.kernel("ana")
+def test_27_a_bad_message_tells_the_viewer_nothing_of_the_server(lesson, kernel):
     line = Line(lesson, kernel)
     line.send(frame("comm_msg", {"comm_id": "no such", "data": {"method": "update", "state": {}}}))
     line.send(frame("comm_msg", {"comm_id": 7, "data": {"method": "custom"}}))

@@ -136,6 +136,9 @@ class Locked:
     settings: Any
     request: Any
     current_user: Any
+    open_methods: frozenset[str] = (
+        frozenset()
+    )  # that answer people who are not logged in: of a login's own handlers
 
     @property
     def doors(self) -> Doors:
@@ -235,9 +238,11 @@ def key_of(user: Any) -> str:
 
 
 def is_open(handler: Any, method: str) -> bool:
-    """Whether a handler's method is meant for people who are not logged in: the login itself, and nothing else."""
-    own = getattr(handler, method.lower(), None)
-    return bool(getattr(own, "__allow_unauthenticated", False))
+    """Whether a handler's method is meant for people who are not logged in: the login itself, and nothing else.
+
+    What other libraries mark as open, such as Jupyter Server's answer to OPTIONS, is not.
+    """
+    return method.lower() in handler.open_methods
 
 
 async def _prepared_open(handler: Any) -> None:
@@ -393,7 +398,7 @@ class OwnShutdown(Locked, VoilaShutdownKernelHandler):
     @tornado.web.authenticated
     @authorized(action="execute", resource="kernels")
     async def post(self, kernel_id: str) -> None:
-        await super().post(kernel_id)
+        await super().post(kernel_id)  # type: ignore[misc]
 
 
 # --- the WebSocket of a page ------------------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ class Hub(JupyterHubIdentityProvider):
 class ToHub(Locked, JupyterHandler):
     """Send the browser to the hub."""
 
+    open_methods = frozenset({"get"})
+
     @allow_unauthenticated
     async def get(self) -> None:
         from tornado.httputil import url_concat
@@ -63,6 +65,8 @@ class ToHub(Locked, JupyterHandler):
 
 class FromHub(Locked, HubOAuthCallbackHandler, JupyterHandler):
     """The browser comes back from the hub."""
+
+    open_methods = frozenset({"get"})
 
     @property
     def hub_auth(self) -> Any:  # type: ignore[override]

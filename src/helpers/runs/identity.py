@@ -376,6 +376,7 @@ class Attempts:
 class Login(Locked, LoginFormHandler):
     """A form with one field, for the ways that share one secret; ``/login?token=…`` is the link a server prints."""
 
+    open_methods = frozenset({"get", "post"})
     attempts = Attempts()
 
     def _render(self, message: Any = None) -> None:
@@ -687,6 +688,8 @@ class _OpenIDHandler(Locked, JupyterHandler):
 class ToProvider(_OpenIDHandler):
     """Send the browser to the identity provider."""
 
+    open_methods = frozenset({"get"})
+
     @allow_unauthenticated
     async def get(self) -> None:
         provider: Any = self.identity_provider
@@ -712,6 +715,8 @@ class ToProvider(_OpenIDHandler):
 
 class FromProvider(_OpenIDHandler):
     """The browser comes back with a code."""
+
+    open_methods = frozenset({"get"})
 
     @allow_unauthenticated
     async def get(self) -> None:

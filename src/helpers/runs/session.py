@@ -266,7 +266,7 @@ def begin(
     NotReconciled
         If a total of the store differs from its sources.
     """
-    from helpers.data import store
+    from helpers.data import cut, store
 
     folder = _store(data)
     day = parse_day(as_of) if as_of else None
@@ -316,7 +316,7 @@ def begin(
         currency=chosen_currency,
         rows=counts.get(chosen_currency, 0),
         difference=sum((abs(x.difference["BilledCost"]) for x in reconciliation.lines), Decimal(0)),
-        scope=" · ".join(x for x in (provider, department) if x),
+        scope=" · ".join(x for x in (provider, department or ", ".join(cut.departments(folder) or ())) if x),
         open=today < which.end.date(),
         basis=_basis(opened.rules),
     )
