@@ -8,6 +8,7 @@ to steal and nothing to forge: each request stands for itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import html
 import io
@@ -65,6 +66,16 @@ class Kernels(guard.Owned, AsyncMappingKernelManager):
         _kernel.set(kernel_id)
         return kernel_id
 
+    async def make_room(self, key: str) -> bool:
+        """End this person's kernels whose page was closed or left, sooner than their patience; whether one more may be."""
+        open_ones: dict[str, int] = getattr(self, "_kernel_connections", {})
+        for kernel_id, owner in list(self.owners.items()):
+            if owner == key and kernel_id in self and self._since.get(kernel_id) and not open_ones.get(kernel_id):
+                with contextlib.suppress(KeyError, RuntimeError):
+                    await self.shutdown_kernel(kernel_id, now=True)
+                self._forget(kernel_id)
+        return self.room_for(key)
+
     async def refill(self) -> None:
         """Start the next kernel that waits; done when nobody waits for a page."""
         if self.waiting or self.refilling:
@@ -104,7 +115,7 @@ class Page(guard.Locked, TornadoVoilaHandler):
             self.asked = app.asked(self.request.query, self.kit["offered"])
             viewer.need(page)
             viewer.check(self.asked)
-            if not kernels.room_for(self.key):
+            if not kernels.room_for(self.key) and not await kernels.make_room(self.key):
                 raise tornado.web.HTTPError(429)
             self.given = self.asked | {"data": str(await self.doors.store_for(viewer))}
             self.doors.note(viewer.name, page, self.asked, scope=viewer.scope)
