@@ -25,6 +25,7 @@ from helpers.verbs.options import (
     emit,
     emit_in_order,
     json_may_stand,
+    looking,
     reading,
     store_option,
     writing,
@@ -44,7 +45,9 @@ def main() -> None:
 
 
 # verb -> (its module in helpers.verbs, one line for `finops --help`)
-main.elsewhere = {}
+main.elsewhere = {
+    "deliver": ("deliver", "Deliver a finished report to a folder, by e-mail or to a webhook; never twice."),
+}
 
 
 @main.command()
@@ -407,17 +410,19 @@ def forecast_series(file: str, horizon: int, as_json: str, notes: str | None) ->
     "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter of the notebook."
 )
 @reading
+@looking
 @writing("Folder of the report.  [default: reports/NOTEBOOK]", "")
 @click.option(
     "--timeout", default=600.0, show_default=True, type=click.FloatRange(1), help="Seconds a run may take."
 )
 @click.option("--memory", default=0, type=click.IntRange(0), help="Megabytes a run may use; 0 for no limit.")
-def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) -> None:
+@click.option("--format", "asked", default="", metavar="LIST", help="Also these: pdf,csv,parquet (html, xlsx and json always).")  # fmt: skip
+def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory, asked) -> None:
     """Run a notebook and write its report: page, results, actions, tables, manifest."""
-    from helpers.runs import parameters
+    from helpers.runs import formats, parameters
     from helpers.runs import report as reports
 
-    given = parameters.split(pairs)
+    given, wanted = parameters.split(pairs), formats.check(asked.split(","), "--format")
     fixed = {"data": str(Path(data).resolve()), **({"as_of": as_of.isoformat()} if as_of else {})}
     doubled = sorted(set(given) & set(fixed))
     if doubled:
@@ -429,10 +434,14 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) 
     given = parameters.check(given | {k: v for k, v in fixed.items() if k in known}, known)
     to = to or f"reports/{path.stem}"
     if dry_run:
-        click.echo(f"would run {path.name} with {given} and write {to}")
+        also = f", also as {', '.join(wanted)}" if wanted else ""
+        click.echo(f"would run {path.name} with {given} and write {to}{also}")
         return
     tell = (lambda section: click.echo(f"… {section}", err=True)) if sys.stderr.isatty() else None
     manifest = reports.make(path, Path(to), given, timeout=timeout, memory=memory * 1_000_000, tell=tell)
+    if wanted:
+        formats.write(Path(to), wanted)
+        manifest = formats.manifest(Path(to))
     seconds = manifest["timings"]["seconds"]["all"]
     click.echo(f"{Path(to).resolve() / 'index.html'}")
     click.echo(
@@ -445,6 +454,7 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) 
 @main.command(cls=WithNotebooks)
 @click.argument("notebook")
 @reading
+@looking
 @writing("Folder of the learner's copy.", "lessons")
 @click.option("--facilitator", is_flag=True, help="Also the facilitator's guide, with the answers.")
 @click.option("--page", is_flag=True, help="Serve the lesson as a page for people who do not code.")
@@ -473,6 +483,7 @@ def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port)
 @click.argument("notebook", required=False)
 @store_option
 @click.option("--as-of", callback=day, metavar="DATE", help="Take the deliveries dated up to this day (UTC).")
+@looking
 @click.option("--port", default=8866, show_default=True)
 @click.option("--open/--no-open", "browser", default=False, help="Open a browser.")
 @click.option("--workers", type=click.IntRange(1, 64), default=None, help="Most processes that make pages at a time; as many as the machine has cores, from 2 to 4.")  # fmt: skip

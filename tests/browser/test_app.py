@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import time
 import urllib.error
@@ -130,7 +129,9 @@ def test_first_content_comes_before_the_notebook_is_done(app):
     with socket.create_connection((parts.hostname, parts.port), timeout=60) as line:
         began = time.monotonic()
         # a page that nobody has asked for yet: it is not kept
-        line.sendall(f"GET /?department=Growth HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
+        line.sendall(
+            f"GET /?department=Growth HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
+        )
         text, first = b"", None
         while piece := line.recv(65536):
             text += piece

@@ -165,7 +165,9 @@ def test_fifty_who_leave_take_nothing_with_them(site):
     get(f"{site}small/")
     for n in range(50):
         with socket.create_connection((parts_of.hostname, parts_of.port), timeout=20) as line:
-            line.sendall(f"GET /small/?department=slow{n} HTTP/1.1\r\nHost: {parts_of.netloc}\r\n\r\n".encode())
+            line.sendall(
+                f"GET /small/?department=slow{n} HTTP/1.1\r\nHost: {parts_of.netloc}\r\n\r\n".encode()
+            )
             if n % 2:
                 line.recv(100)
     began = time.monotonic()
@@ -181,7 +183,7 @@ def test_fifty_who_leave_take_nothing_with_them(site):
 def test_a_slow_viewer_holds_nobody_up(site):
     parts_of = urllib.parse.urlsplit(site)
     slow = []
-    for n in range(20):  # ask, and take nothing in
+    for _ in range(20):  # ask, and take nothing in
         line = socket.create_connection((parts_of.hostname, parts_of.port), timeout=20)
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
         line.sendall(f"GET /small/?department=a HTTP/1.1\r\nHost: {parts_of.netloc}\r\n\r\n".encode())
@@ -228,7 +230,9 @@ def test_sigterm_ends_all_within_ten_seconds(store, tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     notebook = pages.notebook(tmp_path / "notebooks")
-    server = started(str(notebook), "--data", str(store), "--port", str(port), FINOPS_CACHE=str(tmp_path / "kept"))
+    server = started(
+        str(notebook), "--data", str(store), "--port", str(port), FINOPS_CACHE=str(tmp_path / "kept")
+    )
     address = f"http://127.0.0.1:{port}/"
     for _ in range(240):
         try:
@@ -247,7 +251,7 @@ def test_sigterm_ends_all_within_ten_seconds(store, tmp_path):
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=10)
         assert time.monotonic() - began < 10
-    gone, alive = psutil.wait_procs(held, timeout=5)
+    _, alive = psutil.wait_procs(held, timeout=5)
     assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
     assert (tmp_path / "kept").stat().st_mode & 0o077 == 0, "kept pages are nobody else's"
 
@@ -255,5 +259,5 @@ def test_sigterm_ends_all_within_ten_seconds(store, tmp_path):
 def _quiet(address: str) -> None:
     try:
         get(address)
-    except (OSError, ConnectionError, Exception):  # noqa: B014 - the server ends meanwhile
+    except (OSError, ConnectionError, Exception):
         return

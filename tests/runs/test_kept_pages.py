@@ -82,7 +82,13 @@ def test_each_kept_page_is_what_a_kernel_shows(larkspur, tmp_path, stem):
 
 @pytest.fixture
 def asked(tmp_path) -> Asked:
-    return Asked(pages.notebook(tmp_path / "notebooks"), (("month", "2026-08"),), "all", pages.store(tmp_path / "store"), "v1")
+    return Asked(
+        pages.notebook(tmp_path / "notebooks"),
+        (("month", "2026-08"),),
+        "all",
+        pages.store(tmp_path / "store"),
+        "v1",
+    )
 
 
 def made(text: str = "x") -> Snapshot:

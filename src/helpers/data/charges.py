@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.data import allocation, layout
-from helpers.data.engine import engine, listed, lock, unreadable
+from helpers.data.engine import engine as embedded
+from helpers.data.engine import listed, lock, unreadable
 from helpers.data.history import State
-from helpers.terms.errors import Damaged, Refused
+from helpers.terms.errors import Damaged, Refused, UsageError
 
 if TYPE_CHECKING:
     import ibis
 
+ENGINE = "FINOPS_ENGINE"
+ENGINES = ("duckdb", "spark")
+
 
 def open_charges(
-    store: Path | str, as_of: date | None = None, *, memory: str = "1GB", threads: int | None = None
+    store: Path | str,
+    as_of: date | None = None,
+    *,
+    memory: str = "1GB",
+    threads: int | None = None,
+    engine: str = "",
 ) -> ibis.Table:
     """The charges of a store, as of a day, as an Ibis table with FOCUS 1.4 column ids.
 
@@ -29,6 +39,9 @@ def open_charges(
         What the engine may use before it spills to a temporary folder.
     threads : int, optional
         Cores; all when None.
+    engine : str
+        ``duckdb`` (embedded) or ``spark`` (`helpers.data.spark`); empty for ``$FINOPS_ENGINE``, else ``duckdb``.
+        `memory` and `threads` are the embedded engine's.
 
     Returns
     -------
@@ -53,12 +66,17 @@ def open_charges(
     import duckdb
     import ibis
 
+    which = _engine(engine)
     store = layout.need(store)
     state = layout.state_of(store, as_of)
     files = live_files(store, state, as_of)
-    con = engine(memory, threads)
+    con = embedded(memory, threads)
     try:
         con.execute(f"CREATE VIEW charges AS {stored_sql(files, state)}")
+        if which == "spark":
+            from helpers.data import spark
+
+            return spark.charges(con, store, files, state, as_of)
         con.execute(f"CREATE VIEW joined AS {allocation.joined_view(con, store, as_of)}")
     except duckdb.Error as problem:
         con.close()
@@ -66,6 +84,16 @@ def open_charges(
     backend = ibis.duckdb.from_connection(con)
     lock(con, files)
     return backend.table("joined")
+
+
+def _engine(asked: str) -> str:
+    """The engine's name, once it is known."""
+    name = asked or os.environ.get(ENGINE, "") or ENGINES[0]
+    if name not in ENGINES:
+        raise UsageError(
+            f"engine {name[:40]!r}", f"one of {', '.join(ENGINES)}", f"mend {ENGINE}, or leave it empty"
+        )
+    return name
 
 
 def live_files(store: Path, state: State, as_of: date | None) -> list[Path]:

@@ -28,6 +28,8 @@ from helpers.runs.rights import LOCAL as LOCAL
 from helpers.terms.errors import KitError, Refused, UsageError
 from helpers.terms.period import Month, parse_day
 from helpers.terms.quick import skip_grammar
+from helpers.views import words
+from helpers.views.words import say
 
 KEPT = ("data", "as_of")  # what only the server's own command may set
 ASKED = ("provider", "month", "department", "currency")  # what a reader may put into the query string
@@ -288,6 +290,7 @@ def _config(mode: str, title: str, offered: Sequence[str]) -> Any:
                 "file_allowlist": [],
                 "resources": {
                     "kit": {"css": theme.css(), "title": title, "mode": mode, "offered": list(offered)}
+                    | framed(title)
                 },
                 "prelaunch_hook": inject_asked,
                 "multi_kernel_manager_class": "helpers.runs.server.Kernels",
@@ -317,6 +320,15 @@ def _config(mode: str, title: str, offered: Sequence[str]) -> Any:
     )
 
 
+def framed(title: str) -> dict[str, str]:
+    """The texts of the page's frame in its language, as the template has them."""
+    return {
+        "lang": words.language(),
+        "skip": say("page.skip"),
+        "reading": say("page.reading", title=title),
+    }
+
+
 def inject_asked(handler: Any, notebook: Any, cwd: str) -> Any:
     """Voila's hook before a notebook is run: what the reader asked for becomes its parameters."""
     notebooks.inject(notebook, handler.given)
@@ -337,7 +349,7 @@ def piece(output: dict[str, Any]) -> str:
 
     if output["output_type"] == "error":
         known = output["ename"] in _family(KitError)
-        return stopped(output["evalue"] if known else "This page stopped. The server’s log says why.")
+        return stopped(output["evalue"] if known else say("error.stopped"))
     asked_for = output.get("data", {}).get(controls.CHOICES)
     return controls.form(**asked_for) if asked_for else page.piece(output)
 
@@ -356,7 +368,7 @@ def _family(kind: type) -> set[str]:
 def stopped(why: str) -> str:
     """The end of a page that cannot go on, as HTML."""
     return (
-        f'<div class="kit-message kit-stopped" role="alert"><p>{html.escape(why)}</p><p><a href="./">Start again</a></p></div>'
+        f'<div class="kit-message kit-stopped" role="alert"><p>{html.escape(why)}</p><p><a href="./">{html.escape(say("error.again"))}</a></p></div>'
         "<style>.kit-loading{display:none}</style>"
     )
 
@@ -369,8 +381,8 @@ def refusal(kit: dict[str, str], refused: Exception | str, reference: str = "") 
 
         said = said.replace("</div>", f'<p class="kit-reference">{html.escape(SAY["reference"].format(reference=reference))}</p></div>', 1)  # fmt: skip
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-'
+        f'<!doctype html><html lang="{words.language()}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-'
         f'width,initial-scale=1"><title>{html.escape(kit["title"])}</title><link rel="icon" href="data:,">'
         f'<style>{kit["css"]}</style></head><body class="kit-body"><main class="kit-page" id="content">'
-        f"<h1>This page cannot be shown</h1>{said}</main></body></html>"
+        f"<h1>{html.escape(say('error.title'))}</h1>{said}</main></body></html>"
     )

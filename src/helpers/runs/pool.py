@@ -36,7 +36,9 @@ AHEAD = 400  # pages on the list of those made while nobody waits
 ANSWER = 64_000_000  # longest line of a worker [bytes]
 
 TOO_LONG = "This page took too long and was given up. Choose a single provider or department, then try again."
-TOO_LARGE = "This page needed more memory than the server gives to one page. Choose a single provider or department."
+TOO_LARGE = (
+    "This page needed more memory than the server gives to one page. Choose a single provider or department."
+)
 DIED = "The process that made this page ended twice. Try again in a minute; the server’s log says more."
 MOVED = "The company’s data changed while this page was made."
 CLOSED = "The server is being stopped."
@@ -107,7 +109,9 @@ class Worker:
     def resident(self) -> int:
         """Memory it holds [bytes]."""
         try:
-            return int(Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            return int(Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1]) * os.sysconf(
+                "SC_PAGE_SIZE"
+            )
         except (OSError, IndexError, ValueError):
             return 0
 
@@ -303,7 +307,7 @@ class Pool:
         for worker in self.workers:
             for name in set(worker.job.waiters.values()) if worker.job else ():
                 running[name] = running.get(name, 0) + 1
-        waiting = [j for j in self.queue]
+        waiting = list(self.queue)
         return min(
             waiting,
             key=lambda j: min((running.get(n, 0) for n in j.waiters.values()), default=0),
@@ -339,7 +343,11 @@ class Pool:
     def _free(self, asked: Asked) -> Worker | None:
         """A worker for this page that has nothing to do; starts one, or ends one of another kind, where it may."""
         for worker in self.workers:
-            if worker.job is None and not worker.why and (worker.scope, worker.version) == (asked.scope, asked.version):
+            if (
+                worker.job is None
+                and not worker.why
+                and (worker.scope, worker.version) == (asked.scope, asked.version)
+            ):
                 return worker
         if len(self.workers) + self.starting >= self.size:
             other = [

@@ -34,6 +34,7 @@ from helpers.terms.errors import KitError, Refused, RunFailed, UsageError
 from helpers.terms.quick import skip_grammar
 
 FILES = ("index.html", "results.json", "actions.csv", "tables.xlsx", "notebook.ipynb", "manifest.json")
+LATER = ("files", "tables", "report.pdf")  # what a report may hold beside these
 EXCHANGE = 2  # renameat2's flag: two folders change places in one step
 AT_FDCWD = -100
 PR_SET_PDEATHSIG = 1
@@ -139,8 +140,8 @@ class _Child:
 
 
 def _may_fork() -> bool:
-    """Whether a fork is safe: threads of DuckDB, Arrow or Delta in this process would not live on in the child."""
-    return hasattr(os, "fork") and not {"deltalake", "duckdb", "pyarrow"} & sys.modules.keys()
+    """Whether a fork is safe: threads of DuckDB, Arrow, Delta or Typst in this process would not live on in the child."""
+    return hasattr(os, "fork") and not {"deltalake", "duckdb", "pyarrow", "typst"} & sys.modules.keys()
 
 
 def _forked(path: Path, scratch: Path, given: Mapping[str, str]) -> _Child:
@@ -282,6 +283,7 @@ def _work(path: Path, scratch: Path, given: Mapping[str, str]) -> None:
                 "inputs": found["data"],
                 "reconciliation": found["reconciliation"],
                 "packages": _packages(),
+                **_shown(),
                 "started": started.isoformat(timespec="seconds"),
                 "timings": {
                     "seconds": {
@@ -393,6 +395,20 @@ def _page_title(path: Path, found: Mapping[str, Any]) -> str:
     return f"{notebooks.title(path)}, {found['month']}"
 
 
+def _shown() -> dict[str, Any]:
+    """Engine, language and look, where they are not the kit's own."""
+    from helpers.data.charges import ENGINE, ENGINES
+    from helpers.views import look, words
+
+    own, language = look.current(), words.language()
+    engine = os.environ.get(ENGINE, "")
+    return (
+        ({"engine": engine} if engine not in ("", ENGINES[0]) else {})
+        | ({"look": {"sha256": own.sha256, "name": own.name}} if own.sha256 else {})
+        | ({"language": language} if language != words.SOURCE else {})
+    )
+
+
 def _packages() -> dict[str, str]:
     from importlib import metadata
 
@@ -482,7 +498,7 @@ def _may_replace(to: Path) -> None:
     if not to.exists():
         return
     foreign = (
-        sorted(p.name for p in to.iterdir() if p.name not in (*FILES, "files")) if to.is_dir() else [to.name]
+        sorted(p.name for p in to.iterdir() if p.name not in (*FILES, *LATER)) if to.is_dir() else [to.name]
     )
     if foreign or (any(to.iterdir()) and not _is_report(to)):
         raise Refused(

@@ -8,6 +8,7 @@ to steal and nothing to forge: each request stands for itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import html
 import io
@@ -30,8 +31,9 @@ from voila.tornado.handler import TornadoVoilaHandler
 from helpers.runs import app, guard, site
 from helpers.runs.pool import Busy, Job
 from helpers.runs.snapshots import Asked, Snapshot
-from helpers.terms.errors import KitError, Refused, UsageError
+from helpers.terms.errors import KitError, Refused
 from helpers.views import portal
+from helpers.views.words import say
 
 _OWN = "base-uri 'none'; frame-ancestors 'none'; form-action 'self'; "
 POLICIES = {
@@ -63,6 +65,16 @@ class Kernels(guard.Owned, AsyncMappingKernelManager):
         self.own(kernel_id, guard.asking.get())
         _kernel.set(kernel_id)
         return kernel_id
+
+    async def make_room(self, key: str) -> bool:
+        """End this person's kernels whose page was closed or left, sooner than their patience; whether one more may be."""
+        open_ones: dict[str, int] = getattr(self, "_kernel_connections", {})
+        for kernel_id, owner in list(self.owners.items()):
+            if owner == key and kernel_id in self and self._since.get(kernel_id) and not open_ones.get(kernel_id):
+                with contextlib.suppress(KeyError, RuntimeError):
+                    await self.shutdown_kernel(kernel_id, now=True)
+                self._forget(kernel_id)
+        return self.room_for(key)
 
     async def refill(self) -> None:
         """Start the next kernel that waits; done when nobody waits for a page."""
@@ -103,7 +115,7 @@ class Page(guard.Locked, TornadoVoilaHandler):
             self.asked = app.asked(self.request.query, self.kit["offered"])
             viewer.need(page)
             viewer.check(self.asked)
-            if not kernels.room_for(self.key):
+            if not kernels.room_for(self.key) and not await kernels.make_room(self.key):
                 raise tornado.web.HTTPError(429)
             self.given = self.asked | {"data": str(await self.doors.store_for(viewer))}
             self.doors.note(viewer.name, page, self.asked, scope=viewer.scope)
@@ -121,7 +133,7 @@ class Page(guard.Locked, TornadoVoilaHandler):
             self.log.info("The reader left before the page was done.")
         except TimeoutError:
             self.log.error("The page did not end within %s s.", PATIENCE)
-            self.finish(app.stopped("This page took too long and was given up."))
+            self.finish(app.stopped(say("error.slow")))
         finally:
             kernels.done(_kernel.get())
             tornado.ioloop.IOLoop.current().add_callback(kernels.refill)
@@ -466,8 +478,8 @@ def _bundle(files: list[Path], kind: str) -> bytes:
         return files[0].read_bytes()
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files:
-            archive.writestr(zipfile.ZipInfo(file.name), file.read_bytes())
+        for name, file in {file.name: file for file in reversed(files)}.items():  # each name once
+            archive.writestr(zipfile.ZipInfo(name), file.read_bytes())
     return held.getvalue()
 
 

@@ -206,6 +206,8 @@ class Run:
         """
         from IPython.display import display
 
+        from helpers.views import words
+
         payload = {
             "notebook": self.notebook_id,
             "kit": helpers.__version__,
@@ -217,7 +219,7 @@ class Run:
             "headline": headline,
             "kpis": [k.record() for k in kpis],
             "change": [] if change is None else table(change)["rows"],
-            "actions": [a.record() for a in actions],
+            "actions": [words.action(a).record() for a in actions],
             "tables": {name: table(frame) for name, frame in (tables or {}).items()},
             "files": dict(files or {}),
             "reconciliation": [_line(x) for x in self.reconciliation.lines],
@@ -316,7 +318,7 @@ def begin(
         difference=sum((abs(x.difference["BilledCost"]) for x in reconciliation.lines), Decimal(0)),
         scope=" · ".join(x for x in (provider, department or ", ".join(cut.departments(folder) or ())) if x),
         open=today < which.end.date(),
-        basis=opened.basis,
+        basis=_basis(opened.rules),
     )
     return Run(
         notebook_id=notebook_id,
@@ -367,8 +369,8 @@ class Opened:
     snapshot : dict
     reconciliation : Reconciliation
     companions : dict of DataFrame
-    basis : str
-        How owners were found.
+    rules : tuple or None
+        How owners were found (`data.allocation.rules`).
     """
 
     charges: Any
@@ -376,7 +378,7 @@ class Opened:
     snapshot: dict[str, Any]
     reconciliation: Any
     companions: dict[str, Any]
-    basis: str
+    rules: Any
 
 
 _kept: dict[tuple[Path, date | None], Opened] | None = None
@@ -421,12 +423,22 @@ def open_store(folder: Path, day: date | None) -> Opened:
         snapshot=store.snapshot(folder, day),
         reconciliation=store.reconcile(folder, day),
         companions=companions(folder, day),
-        basis=allocation.basis(folder, day),
+        rules=allocation.rules(folder, day),
     )
     if _kept is not None:
         charges = _at_hand(charges, sum(r["rows"] for r in opened.held))
         opened = _kept[folder, day] = replace(opened, charges=charges)
     return opened
+
+
+def _basis(rules: tuple[int, str, date] | None) -> str:
+    """The sentence about who owns what, in the page's language."""
+    from helpers.views import words
+
+    if rules is None:
+        return words.say("basis.none")
+    n, file, day = rules
+    return words.say("basis.rules", n=n, file=file, day=day)
 
 
 def _store(data: str) -> Path:
@@ -525,14 +537,16 @@ def _line(line: Any) -> dict[str, Any]:
 
 def table(frame: Any) -> dict[str, Any]:
     """A DataFrame as plain data: columns, and rows of texts; Decimals as text with all digits, marked in `kinds`."""
-    kinds = {
-        c: "number"
-        if any(isinstance(v, Decimal | int) and not isinstance(v, bool) for v in frame[c])
-        else "text"
-        for c in frame.columns
-    }
+    kinds = {c: _kind(frame[c]) for c in frame.columns}
     rows = [{c: _cell(v) for c, v in row.items()} for row in frame.to_dict("records")]
     return {"columns": list(frame.columns), "kinds": kinds, "rows": rows}
+
+
+def _kind(values: Any) -> str:
+    there = [v for v in values if v is not None and v == v]
+    if any(isinstance(v, Decimal | int) and not isinstance(v, bool) for v in there):
+        return "number"
+    return "date" if there and all(type(v) is date for v in there) else "text"
 
 
 def _cell(value: Any) -> str | None:

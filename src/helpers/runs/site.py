@@ -198,7 +198,15 @@ class Site:
             asked = Asked(page.path, (), viewer.scope, store, self.state(store), self.as_of)
             if held := self.snapshots.get(asked.key):
                 finding = str(held.done.get("results", {}).get("headline", ""))
-        return Card(page.id, page.title, finding=finding, words=words, **said)
+        return Card(
+            page.id,
+            page.title,
+            said.get("question", ""),
+            said.get("persona", ""),
+            said.get("cadence", ""),
+            finding,
+            words,
+        )
 
     async def about_data(self, viewer: Any) -> dict[str, Any] | None:
         """What the store holds; None where it is still being read, empty where it cannot be."""
@@ -226,9 +234,9 @@ class Site:
 
     # --- as HTML and as lines ---
 
-    def frame(self, page: Entry | None, version: str = "") -> tuple[str, str]:
+    def frame(self, page: Entry | None, version: str = "", title: str = "") -> tuple[str, str]:
         """What stands before and after a page's parts."""
-        title = page.title if page else SAY["title"]
+        title = title or (page.title if page else SAY["title"])
         alone = page is None or self.single
         says = (
             {"version": version} | {n: SAY[n] for n in ("working", "ready", "silent", "renewed")}
@@ -240,6 +248,7 @@ class Site:
             "css": _css(),
             "mode": "app" if page else "portal",
             "says": says,
+            **app.framed(title),
             "bar": portal.bar(not alone),
             "newer": portal.newer() if page else "",
             "content": MARK,
@@ -253,11 +262,7 @@ class Site:
         """The page as one answer, compressed once and kept beside it."""
         kind = f"page {page.id} {self.single}"
         if kind not in snapshot.made:
-            before, after = self.frame(page, asked.version)
-            title = self.title(page, snapshot)
-            before = before.replace(
-                f"<title>{html.escape(page.title)}</title>", f"<title>{html.escape(title)}</title>", 1
-            )
+            before, after = self.frame(page, asked.version, self.title(page, snapshot))
             text = before + "\n".join(section(n, h) for n, h in snapshot.parts) + after.replace("</main>", self.about(page, snapshot) + "</main>", 1)  # fmt: skip
             self.snapshots.add(snapshot, kind, gzip.compress(text.encode("utf-8", "replace"), 5, mtime=0))
         made = snapshot.made[kind]
@@ -392,7 +397,7 @@ def _template() -> Any:
 
     return Environment(loader=FileSystemLoader(app.HERE / "pages"), autoescape=False).get_template(
         "index.html.j2"
-    )  # noqa: S701 - escaped by hand, as Voila renders it too
+    )
 
 
 @cache

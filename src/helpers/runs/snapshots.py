@@ -82,7 +82,9 @@ class Snapshot:
 
     def pack(self) -> bytes:
         """As it stands in its file."""
-        text = json.dumps({"parts": self.parts, "done": self.done, "version": self.version}, ensure_ascii=False)
+        text = json.dumps(
+            {"parts": self.parts, "done": self.done, "version": self.version}, ensure_ascii=False
+        )
         return gzip.compress(text.encode("utf-8", "replace"), 3, mtime=0)
 
     @classmethod
@@ -103,7 +105,9 @@ def state(store: Path) -> str:
     said = hashlib.sha256()
     for log in sorted([store / "charges" / "_delta_log", *(store / "companions").glob("*/_delta_log")]):
         try:
-            newest = max((e for e in os.scandir(log) if e.name.endswith(".json")), key=lambda e: e.name, default=None)
+            newest = max(
+                (e for e in os.scandir(log) if e.name.endswith(".json")), key=lambda e: e.name, default=None
+            )
         except OSError:
             continue
         if newest:
@@ -117,7 +121,11 @@ def code(notebook: Path) -> str:
     said = hashlib.sha256(_kit().encode())
     look = os.environ.get("FINOPS_LOOK", "")
     said.update(f"{look} {os.environ.get('FINOPS_LANGUAGE', '')}".encode())
-    for file in (notebook, *([Path(look)] if look else []), notebook.parent.parent / "playbooks" / f"{notebook.stem}.md"):
+    for file in (
+        notebook,
+        *([Path(look)] if look else []),
+        notebook.parent.parent / "playbooks" / f"{notebook.stem}.md",
+    ):
         if file.is_file():
             said.update(hashlib.sha256(file.read_bytes()).digest())
     return said.hexdigest()[:16]
@@ -131,7 +139,9 @@ def _kit() -> str:
 
     root = Path(helpers.__file__).parent
     said = hashlib.sha256()
-    for file in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".css", ".csv", ".yaml", ".yml", ".j2")):
+    for file in sorted(
+        p for p in root.rglob("*") if p.suffix in (".py", ".css", ".csv", ".yaml", ".yml", ".j2")
+    ):
         said.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
     for name in ("duckdb", "ibis-framework", "matplotlib", "pandas", "seaborn", "nh3"):
         try:

@@ -94,7 +94,8 @@ def work(channel: socket.socket, hold: Callable[[], None] = lambda: None) -> Non
         finally:
             sys.stderr.flush()
         if os.environ.get("FINOPS_TELL"):
-            print(f"{job['do']} {job.get('notebook', '')} {time.perf_counter() - began:.2f} s", file=sys.stderr)  # noqa: T201
+            took = time.perf_counter() - began
+            sys.stderr.write(f"{job['do']} {Path(job.get('notebook', '')).stem} {took:.2f} s\n")
 
 
 def for_reader(problem: KitError) -> str:
@@ -105,7 +106,9 @@ def for_reader(problem: KitError) -> str:
     >>> for_reader(KitError("the file is missing", "every file", file="/srv/store/a.parquet"))
     'the file is missing\\n  needed: every file'
     """
-    return str(type(problem)(problem.found, problem.needed, problem.remedy, row=problem.row, column=problem.column))
+    return str(
+        type(problem)(problem.found, problem.needed, problem.remedy, row=problem.row, column=problem.column)
+    )
 
 
 def _log(job: Mapping[str, Any], problem: BaseException) -> None:

@@ -22,7 +22,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+QUIET = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+}
 LIBRARIES = (
     "papermill", "duckdb", "pyarrow", "pyarrow.compute", "pandas", "deltalake", "ibis", "ibis.backends.duckdb",
     "matplotlib.pyplot", "seaborn", "nh3", "markdown_it", "nbformat", "IPython.core.interactiveshell", "scipy.stats",

@@ -113,3 +113,7 @@ class BadInput(Refused):
 
 class RunFailed(KitError):
     """A report stopped: which cell, why, and where its notebook is kept."""
+
+
+class NotDelivered(KitError):
+    """A report that did not reach those who read it; it is as it was, and the next run tries again."""

@@ -28,6 +28,41 @@ def store_option(verb: Callable) -> Callable:
     return option(verb)
 
 
+def looking(verb: Callable) -> Callable:
+    """The options of every verb that shows pages: the organisation's look, and the language."""
+    verb = click.option("--language", envvar="FINOPS_LANGUAGE", metavar="CODE", expose_value=False, callback=_language, help="Language of the page: en or de.  [default: $FINOPS_LANGUAGE, else the look's, else en]")(verb)  # fmt: skip
+    return click.option("--look", envvar="FINOPS_LOOK", metavar="FILE", expose_value=False, callback=_look, help="The organisation's look.yaml: name, logo, colours, amounts, dates.  [default: $FINOPS_LOOK]")(verb)  # fmt: skip
+
+
+def _look(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value:
+        from helpers.views import look
+
+        _until_the_end(ctx, look.VARIABLE)
+        for note in look.choose(value).notes:
+            click.echo(f"note: {value}: {note}", err=True)
+
+
+def _language(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value:
+        from helpers.views import words
+
+        _until_the_end(ctx, words.VARIABLE)
+        words.choose(value)
+
+
+def _until_the_end(ctx: click.Context, variable: str) -> None:
+    """What a verb sets for itself and what it starts ends with it: a program may call several."""
+    before = os.environ.get(variable)
+
+    def back() -> None:
+        os.environ.pop(variable, None)
+        if before is not None:
+            os.environ[variable] = before
+
+    ctx.call_on_close(back)
+
+
 class Kit(click.Group):
     """Verbs in the order of use, and one way to say what went wrong."""
 

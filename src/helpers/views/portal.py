@@ -11,46 +11,11 @@ from datetime import date
 from typing import Any
 
 from helpers.terms.period import Month
+from helpers.views import look, words
 from helpers.views.markup import safe
+from helpers.views.words import say
 
-SAY = {  # every text of the portal and of the frame round a page
-    "title": "FinOps pages",
-    "heading": "What do you want to know?",
-    "lede": "Each page answers one question from the charges, says what changed and what to do. Choose a question; no code is needed.",
-    "search": "Search pages and numbers",
-    "find": "Search",
-    "found": "Pages found: {n}",
-    "nothing": "No page has all of these words. Try a single one, such as budget, forecast or tagging.",
-    "questions": "By question",
-    "personas": "By persona",
-    "data": "What data these pages show",
-    "broken": "This page cannot be shown: its notebook is damaged. The server’s log says where.",
-    "making": "Its newest answer is being made.",
-    "reading": "The charges are being read. Load this page again in a few seconds.",
-    "unread": "The charges could not be read. The server’s log says why.",
-    "exact": "Every amount was added up again from the delivered files: the difference is 0.",
-    "inexact": "Totals differ from the delivered files. No page is shown until this is mended.",
-    "all": "All pages",
-    "about": "About this page",
-    "shown": "Shows {company}, {month}{scope}, with the deliveries up to {as_of}.",
-    "link": "Link to this page with these choices",
-    "copy": "Copy the link",
-    "copied": "The link is copied.",
-    "downloads": "Downloads",
-    "xlsx": "Tables as a workbook (XLSX)",
-    "csv": "Tables as text (CSV, zipped)",
-    "pdf": "This page as a document (PDF)",
-    "picture": "Picture",
-    "newer": "Newer data has arrived since this page was made.",
-    "load": "Show the newer data",
-    "working": "Working …",
-    "ready": "Shown",
-    "silent": "The server does not answer. Choose again in a moment.",
-    "renewed": "Newer data has arrived meanwhile: everything on this page is from it now.",
-    "reference": "Reference for whoever runs this server: {reference}",
-    "again": "Start again",
-    "loading": "{title}: reading the charges …",
-}
+SAY = words.Section("portal")  # every text of the portal and of the frame round a page, as templates
 
 
 @dataclass(frozen=True)
@@ -110,7 +75,7 @@ def body(cards: Sequence[Card], facts: Mapping[str, Any] | None, asked: str = ""
         What was searched for.
     """
     shown = matching(cards, asked)
-    hits = SAY["found"].format(n=len(shown)) if asked.strip() else ""
+    hits = say("portal.found", n=len(shown)) if asked.strip() else ""
     by_persona: dict[str, list[Card]] = {}
     for card in shown:
         by_persona.setdefault(card.persona or "—", []).append(card)
@@ -124,7 +89,7 @@ def body(cards: Sequence[Card], facts: Mapping[str, Any] | None, asked: str = ""
         for name, held in sorted(by_persona.items())
     )
     return (
-        f"<h1>{safe(SAY['heading'])}</h1>"
+        f"{_ours()}<h1>{safe(SAY['heading'])}</h1>"
         f'<p class="kit-lede">{safe(SAY["lede"])}</p>'
         f'<form class="kit-choices kit-search" method="get" action="./" role="search">'
         f'<label>{safe(SAY["search"])}<input type="search" name="q" maxlength="200" value="{safe(asked)}"></label>'
@@ -139,8 +104,18 @@ def body(cards: Sequence[Card], facts: Mapping[str, Any] | None, asked: str = ""
     )
 
 
+def _ours() -> str:
+    """The organisation's own name or logo, where its look says one."""
+    own = look.current()
+    if own.logo:
+        return f'<p class="kit-bar"><img class="kit-logo" src="{safe(own.logo, 200_000)}" alt="{safe(own.name)}"></p>'
+    return f'<p class="kit-bar">{safe(own.name)}</p>' if own.name else ""
+
+
 def _card(card: Card) -> str:
-    small = " · ".join(filter(None, (card.title if card.question else "", card.persona, card.cadence)))
+    small = " · ".join(
+        words.term(x) for x in filter(None, (card.title if card.question else "", card.persona, card.cadence))
+    )
     if card.broken:
         return (
             f'<li class="kit-card" data-words="{safe(card.text, 20_000)}"><p class="kit-card-name">{safe(card.title)}</p>'
@@ -149,7 +124,7 @@ def _card(card: Card) -> str:
     finding = card.finding or SAY["making"]
     return (
         f'<li class="kit-card" data-words="{safe(card.text, 20_000)}">'
-        f'<p class="kit-card-name"><a href="{safe(card.id)}/">{safe(card.question or card.title)}</a></p>'
+        f'<p class="kit-card-name"><a href="{safe(card.id)}/">{safe(words.term(card.question or card.title))}</a></p>'
         f'<p class="kit-finding">{safe(finding)}</p><p class="kit-sub">{safe(small)}</p></li>'
     )
 
@@ -160,49 +135,55 @@ def _data(facts: Mapping[str, Any] | None) -> str:
     if not facts:
         return f"<p>{safe(SAY['unread'])}</p>"
     months = facts["months"]
+    company = facts["company"] or SAY["company"]
     said = [
-        f"{facts['company'] or 'The company'}: {facts['rows']:,} charges from {_month(months[0])} to {_month(months[-1])}."
+        say(
+            "portal.charges",
+            company=company,
+            rows=facts["rows"],
+            first=Month.parse(months[0]).title,
+            last=Month.parse(months[-1]).title,
+        )
         if months
-        else "No charges yet.",
-        f"As of {_day(facts['as_of'])}, the day of the newest delivery.",
-        f"Providers: {_some(facts['providers'])}. Departments: {_some(facts['departments'])}. "
-        f"Currencies, never added to one another: {_some(facts['currencies'])}.",
+        else SAY["no_charges"],
+        say("portal.as_of", day=date.fromisoformat(facts["as_of"])),
+        say(
+            "portal.held",
+            providers=_some(facts["providers"]),
+            departments=_some(facts["departments"]),
+            currencies=_some(facts["currencies"]),
+        ),
         SAY["exact"] if facts["exact"] else SAY["inexact"],
     ]
-    rows = "".join(
-        f'<tr><th scope="row">{safe(name)}</th><td>{safe(_day(day))}</td></tr>'
-        for name, day in sorted(facts["sources"].items())
+    rows = [(name, date.fromisoformat(day)) for name, day in sorted(facts["sources"].items())]
+    body = "".join(
+        f'<tr><th scope="row">{safe(name)}</th><td>{safe(look.signs().of_day(day))}</td></tr>'
+        for name, day in rows
     )
     return (
         "".join(f"<p>{safe(line)}</p>" for line in said)
-        + '<details class="kit-numbers"><summary>Deliveries</summary><div class="kit-scroll" role="group" tabindex="0" '
-        'aria-label="Deliveries"><table class="kit-table"><thead><tr><th scope="col">Source</th>'
-        f'<th scope="col">Newest delivery</th></tr></thead><tbody>{rows}</tbody></table></div></details>'
+        + f'<details class="kit-numbers"><summary>{safe(SAY["deliveries"])}</summary><div class="kit-scroll" role="group" '
+        f'tabindex="0" aria-label="{safe(SAY["deliveries"])}"><table class="kit-table"><thead><tr>'
+        f'<th scope="col">{safe(SAY["source"])}</th><th scope="col">{safe(SAY["newest"])}</th></tr></thead>'
+        f"<tbody>{body}</tbody></table></div></details>"
     )
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) + more) or "none"
-
-
-def _month(month: str) -> str:
-    return Month.parse(month).title
-
-
-def _day(day: str) -> str:
-    found = date.fromisoformat(day)
-    return f"{found.day} {Month(found.year, found.month).title}"
+    held = ", ".join(names[:most])
+    return (say("portal.more", names=held, n=len(names) - most) if len(names) > most else held) or SAY["none"]
 
 
 def bar(portal: bool) -> str:
     """The line above a page: the way back to all pages."""
-    return f'<nav class="kit-bar" aria-label="Pages"><a href="../">{safe(SAY["all"])}</a></nav>' if portal else ""
+    return (
+        f'<nav class="kit-bar" aria-label="{safe(SAY["pages"])}"><a href="../">{safe(SAY["all"])}</a></nav>'
+        if portal
+        else ""
+    )
 
 
-def about(
-    facts: Mapping[str, Any], query: str, kinds: Sequence[str], pictures: Sequence[str]
-) -> str:
+def about(facts: Mapping[str, Any], query: str, kinds: Sequence[str], pictures: Sequence[str]) -> str:
     """What stands below a page: what it shows, its link, its downloads.
 
     Parameters
@@ -219,11 +200,18 @@ def about(
     shown = ""
     if facts:
         scope = f", {facts['scope']}" if facts.get("scope") else ""
-        shown = SAY["shown"].format(
-            company=facts.get("company") or "the company", month=facts["month"], scope=scope, as_of=_day(facts["as_of"])
+        shown = say(
+            "portal.shown",
+            company=facts.get("company") or SAY["the_company"],
+            month=facts["month"],
+            scope=scope,
+            as_of=date.fromisoformat(facts["as_of"]),
         )
     tail = f"?{query}" if query else ""
-    files = [f'<li><a href="{safe("download/" + kind + tail)}" download>{safe(SAY[kind])}</a></li>' for kind in kinds]
+    files = [
+        f'<li><a href="{safe("download/" + kind + tail)}" download>{safe(SAY[kind])}</a></li>'
+        for kind in kinds
+    ]
     files += [
         f'<li><a href="{safe(f"picture/{n}{tail}")}" download>{safe(SAY["picture"])} {n}: {safe(alt[:90])}</a></li>'
         for n, alt in enumerate(pictures, 1)
@@ -233,7 +221,11 @@ def about(
         + (f"<p>{safe(shown)}</p>" if shown else "")
         + f'<p><a class="kit-link" href="./{safe(tail)}">{safe(SAY["link"])}</a> '
         f'<button type="button" class="kit-copy" hidden data-said="{safe(SAY["copied"])}">{safe(SAY["copy"])}</button></p>'
-        + (f'<details><summary>{safe(SAY["downloads"])}</summary><ul class="kit-plain">{"".join(files)}</ul></details>' if files else "")
+        + (
+            f'<details><summary>{safe(SAY["downloads"])}</summary><ul class="kit-plain">{"".join(files)}</ul></details>'
+            if files
+            else ""
+        )
         + "</footer>"
     )
 
