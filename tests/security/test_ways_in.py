@@ -271,6 +271,24 @@ def test_a_token_is_typed_once(with_token):
     )
 
 
+def test_the_form_works_in_a_browser_and_so_does_the_way_out(with_token, page):
+    page.goto(with_token.address)
+    page.get_by_role("link", name="Log in").click()
+    page.get_by_label("Password or token").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_text("That was not right.").wait_for(timeout=15_000)
+    page.get_by_label("Password or token").fill(making.PROXY)
+    page.keyboard.press("Enter")
+    page.locator(".kit-headline").wait_for(timeout=60_000)
+    assert OURS in page.locator(".kit-headline").inner_text()
+    page.goto(with_token.address + "logout")
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_text("You are logged out").wait_for(timeout=15_000)
+    page.goto(with_token.address)
+    assert page.get_by_role("link", name="Log in").is_visible()
+    assert page.outside == []
+
+
 def test_a_login_form_needs_its_own_page(with_token):
     body = f"password={making.PROXY}"
     answer = with_token.ask(

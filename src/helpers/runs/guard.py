@@ -164,6 +164,8 @@ class Locked:
         super().set_default_headers()  # type: ignore[misc]
         for name, value in HEADERS.items():
             self.set_header(name, value)  # type: ignore[attr-defined]
+        if self.doors.secure:
+            self.set_header("Strict-Transport-Security", "max-age=31536000")  # type: ignore[attr-defined]
         self.clear_header("Server")  # type: ignore[attr-defined]
 
     @property
