@@ -219,7 +219,7 @@ def start(
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     said = {
-        "notebook": str(book),
+        "notebook": book and str(book),
         "data": str(data),
         "mode": mode,
         "port": port,
