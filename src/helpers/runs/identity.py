@@ -188,7 +188,7 @@ def _secret(path: Path, given: Mapping[str, Any], keys: tuple[str, ...], bad: An
     if (in_file in given) == (in_env in given):
         raise bad(f"{' and '.join(k for k in keys if k in given) or 'no secret'}", f"{in_file} or {in_env}")
     if in_env in given:
-        value = os.environ.get(str(given[in_env]), "")
+        value = os.environ.pop(str(given[in_env]), "")  # what is started later does not inherit it
     else:
         file = path.parent / str(given[in_file])
         try:
