@@ -260,7 +260,7 @@ class Front(Reader):
         facts = await self.site.about_data(viewer)
         before, after = self.site.frame(None)
         self.set_header("Content-Type", "text/html; charset=UTF-8")
-        self.finish(before + portal.body(self.site.cards(viewer), facts, asked) + after)
+        self.finish(before + portal.body(await self.site.cards(viewer), facts, asked) + after)
 
 
 class Shown(Reader):

@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -166,8 +167,11 @@ def _write_notebook(job: Mapping[str, Any], notebook: Any) -> None:
 
         import nbformat
 
-        text = nbformat.writes(notebook)
-        Path(job["keep"]).write_bytes(gzip.compress(text.encode("utf-8"), 1, mtime=0))
+        text, file = nbformat.writes(notebook), Path(job["keep"])
+        half = file.with_name(f".{file.name}-{os.getpid()}")
+        with suppress(OSError):  # a full disk costs the downloads, not the page
+            half.write_bytes(gzip.compress(text.encode("utf-8", "replace"), 1, mtime=0))
+            half.replace(file)
 
 
 def _close_figures() -> None:
