@@ -16,7 +16,7 @@ from __future__ import annotations
 import html
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -233,12 +233,10 @@ def _site(
     scratch: Path,
 ) -> Any:
     """The portal and its pages; what was made is kept in `cache`, else in `scratch`, which goes with the server."""
-    import logging
-
     from helpers.runs import site, snapshots
     from helpers.runs.pool import Pool
 
-    tell = logging.getLogger("finops.serve").info
+    tell = _log()
     pages, single = site.pages_of(notebook_id)
     kept = snapshots.Snapshots(cache or snapshots.default_folder())
     if kept.folder is None:
@@ -247,6 +245,20 @@ def _site(
     return site.Site(
         pages, data, as_of=as_of, snapshots=kept, pool=pool, single=single, ahead=ahead, tell=tell
     )
+
+
+def _log() -> Callable[[str], None]:
+    """Lines for the server's log, on stderr with the day and time."""
+    import logging
+
+    log = logging.getLogger("finops.serve")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+    return log.info
 
 
 def free(port: int, ip: str = "127.0.0.1") -> None:

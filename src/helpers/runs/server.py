@@ -193,7 +193,15 @@ class Reader(guard.Locked, BaseVoilaHandler):
         self.set_header("Vary", "Accept-Encoding")
         if self.zipped:
             self.set_header("Content-Encoding", "gzip")
-        self.finish(data)
+        taken: Any = self.finish(data)
+        late = asyncio.get_running_loop().call_later(SLOW, self.drop)
+        taken.add_done_callback(lambda _: late.cancel())
+
+    def drop(self) -> None:
+        """End the connection of a reader who takes nothing in."""
+        stream = getattr(self.request.connection, "stream", None)
+        if stream is not None:
+            stream.close()
 
     def refuse(self, said: Exception | str, status: int = 400, reference: str = "") -> None:
         """A page with one sentence."""
@@ -284,6 +292,7 @@ class Shown(Reader):
             try:
                 await self.stream(page, asked, job)
             except (StreamClosedError, TimeoutError):
+                self.drop()
                 self.log.info("The reader left before the page was done.")
 
     def whole(self, page: site.Entry, asked: Asked, held: Snapshot) -> None:
@@ -347,6 +356,7 @@ class Live(Reader):
             self.set_status(400)
             self.finish(site.line(stopped=str(refused)))
         except (StreamClosedError, TimeoutError):
+            self.drop()
             self.log.info("The reader left before the answer was done.")
         else:
             self.finish(site.line(stopped=portal.SAY["silent"]))

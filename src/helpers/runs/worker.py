@@ -12,7 +12,6 @@ import os
 import select
 import socket
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -74,7 +73,6 @@ def work(channel: socket.socket, hold: Callable[[], None] = lambda: None) -> Non
     for job in line.lines():
         if job.get("stop"):  # came too late: the job was over
             continue
-        began = time.perf_counter()
         try:
             if job["do"] == "page":
                 line.send(done=_page(job, line))
@@ -94,9 +92,6 @@ def work(channel: socket.socket, hold: Callable[[], None] = lambda: None) -> Non
             line.send(stopped=BUG, kind=type(problem).__name__, bug=True)
         finally:
             sys.stderr.flush()
-        if os.environ.get("FINOPS_TELL"):
-            took = time.perf_counter() - began
-            sys.stderr.write(f"{job['do']} {Path(job.get('notebook', '')).stem} {took:.2f} s\n")
 
 
 def for_reader(problem: KitError) -> str:
