@@ -313,7 +313,7 @@ def kept_months(address: str) -> list[str]:
 
 def spread(values: list[float]) -> dict[str, float]:
     held = sorted(v for v in values if v is not None)
-    return {"min": round(held[0], 1), "median": round(statistics.median(held), 1), "max": round(held[-1], 1), "n": len(held)} if held else {}  # fmt: skip
+    return {"min": round(held[0], 3), "median": round(statistics.median(held), 3), "max": round(held[-1], 3), "n": len(held)} if held else {}  # fmt: skip
 
 
 async def visit(client: Any, address: str, stem: str, query: str) -> tuple[float, float, bool]:
@@ -321,7 +321,7 @@ async def visit(client: Any, address: str, stem: str, query: str) -> tuple[float
     began = time.perf_counter()
     answer = await client.fetch(f"{address}{stem}/", request_timeout=300, headers={"Accept-Encoding": "gzip"})
     whole = time.perf_counter() - began
-    good = b"<h1" in answer.body and b"kit-stopped" not in answer.body
+    good = b"<h1" in answer.body and b"kit-message kit-stopped" not in answer.body
     began = time.perf_counter()
     answer = await client.fetch(
         f"{address}{stem}/live?{query}", request_timeout=300, headers={"Accept-Encoding": "gzip"}

@@ -14,7 +14,18 @@ from tests.conftest import ROOT
 @pytest.mark.slow
 def test_a_short_soak_leaves_nothing_behind(larkspur, tmp_path):
     out = tmp_path / "soak.json"
-    words = ["--data", str(larkspur), "--minutes", "0.75", "--openings", "700", "--neighbours", "1", "--out", str(out)]
+    words = [
+        "--data",
+        str(larkspur),
+        "--minutes",
+        "0.75",
+        "--openings",
+        "700",
+        "--neighbours",
+        "1",
+        "--out",
+        str(out),
+    ]
     done = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks" / "soak.py"), *words],
         env=os.environ | {"PYTHONPATH": str(ROOT / "src")},

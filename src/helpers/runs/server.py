@@ -70,7 +70,12 @@ class Kernels(guard.Owned, AsyncMappingKernelManager):
         """End this person's kernels whose page was closed or left, sooner than their patience; whether one more may be."""
         open_ones: dict[str, int] = getattr(self, "_kernel_connections", {})
         for kernel_id, owner in list(self.owners.items()):
-            if owner == key and kernel_id in self and self._since.get(kernel_id) and not open_ones.get(kernel_id):
+            if (
+                owner == key
+                and kernel_id in self
+                and self._since.get(kernel_id)
+                and not open_ones.get(kernel_id)
+            ):
                 with contextlib.suppress(KeyError, RuntimeError):
                     await self.shutdown_kernel(kernel_id, now=True)
                 self._forget(kernel_id)
