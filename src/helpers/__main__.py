@@ -26,6 +26,7 @@ from helpers.verbs.options import (
     emit_in_order,
     json_may_stand,
     looking,
+    reached,
     reading,
     store_option,
     writing,
@@ -459,13 +460,23 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory, 
 @click.option("--facilitator", is_flag=True, help="Also the facilitator's guide, with the answers.")
 @click.option("--page", is_flag=True, help="Serve the lesson as a page for people who do not code.")
 @click.option("--port", default=8866, show_default=True)
-def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port) -> None:
+@reached
+def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port, ip, access, audit) -> None:
     """Write a learner's copy with its data, or serve the lesson as a page."""
     day = as_of.isoformat() if as_of else ""
     if page:
         from helpers.runs import app
 
-        app.serve(notebook, data=Path(data), mode="lesson", port=port, as_of=day)
+        app.serve(
+            notebook,
+            data=Path(data),
+            mode="lesson",
+            port=port,
+            as_of=day,
+            ip=ip,
+            access=Path(access) if access else None,
+            audit=Path(audit) if audit else None,
+        )
         return
     if dry_run:
         click.echo(f"would write a learner's copy of {notebook} to {to}")
@@ -489,9 +500,7 @@ def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port)
 @click.option("--workers", type=click.IntRange(1, 64), default=None, help="Most processes that make pages at a time; as many as the machine has cores, from 2 to 4.")  # fmt: skip
 @click.option("--ahead/--no-ahead", default=True, help="Make pages while nobody waits.")
 @click.option("--cache", metavar="FOLDER", envvar="FINOPS_CACHE", default=None, help="Where pages that were made are kept; nobody else may read it.")  # fmt: skip
-@click.option("--ip", default="127.0.0.1", show_default=True, help="Address to listen on; one that others reach needs --access.")  # fmt: skip
-@click.option("--access", metavar="FILE", default=None, help="How people come in, and who may see what: docs/security.md.")  # fmt: skip
-@click.option("--audit", metavar="FILE", default=None, help="Write down who saw what, one JSON line each.")
+@reached
 def serve(notebook, data, as_of, port, browser, workers, ahead, cache, ip, access, audit) -> None:
     """Serve all pages with a portal, or one notebook's page, to whoever sits at this machine or to people you name."""
     from helpers.runs import app

@@ -196,7 +196,13 @@ def whole(tmp_path_factory) -> Path:
         day=date(2026, 10, 12),
         append=True,
     )
-    put(store, folder, [charge(cost="900.975386", account="b9", **THEIRS)], source=SECRET, day=date(2026, 10, 13))
+    put(
+        store,
+        folder,
+        [charge(cost="900.975386", account="b9", **THEIRS)],
+        source=SECRET,
+        day=date(2026, 10, 13),
+    )
     for name, text in TABLES.items():
         companion(store, folder, name, text)
     return store
@@ -468,3 +474,42 @@ def test_the_documentation_says_of_every_table_what_stays():
 def test_rights_in_python():
     found = Rights((Rule("ana", "", None, None),))
     assert found.viewer("ana").scope == "all"
+
+
+def test_the_sample_company_cut_is_its_departments_whatever_is_asked(larkspur, tmp_path):
+    """Owners that change, tags, policy, SKUs, use: each as in the whole store, for these departments, on each day."""
+    mine = ("Checkout", "Search")
+    made = part(larkspur, tmp_path, *mine)
+
+    def asked(store, day):
+        charges = open_charges(store, day, threads=2)
+        charges = charges.filter(charges.x_KitDepartment.isin(mine))
+        by = [
+            "x_KitPeriod",
+            "x_KitDepartment",
+            "x_KitOwner",
+            "ServiceName",
+            "x_KitTagPolicyMet",
+            "x_KitLegacy",
+            "x_KitTier",
+            "x_KitEligible",
+        ]
+        found = charges.aggregate(
+            by=by, rows=charges.count(), billed=charges.BilledCost.sum(), effective=charges.EffectiveCost.sum(), cores=charges.x_KitCores.sum(),
+        )  # fmt: skip
+        return sorted(map(str, found.to_pyarrow().to_pylist()))
+
+    for day in (None, date(2026, 9, 20)):
+        assert asked(made, day) == asked(larkspur, day)
+        assert stores.reconcile(made, day).exact
+    assert open_charges(made).x_KitDepartment.nunique().execute() == 2
+    from helpers.data.usage import open_usage
+
+    whole, own = open_usage(larkspur), open_usage(made)
+    resources = set(open_charges(made).ResourceId.topk(10_000).execute()["ResourceId"])
+    names = {r.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for r in resources if r}
+    measured = set(own.resource_id.topk(10_000).execute()["resource_id"])
+    assert 0 < own.count().execute() < whole.count().execute()
+    assert {m.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for m in measured} <= names
+    departments = stores.read_table(made, "budgets").to_pandas()["department"]
+    assert set(departments) == set(mine)

@@ -219,7 +219,7 @@ def start(
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     said = {
-        "notebook": str(book),
+        "notebook": book and str(book),
         "data": str(data),
         "mode": mode,
         "port": port,
@@ -286,6 +286,13 @@ def read(raw: bytes) -> tuple[str, dict[str, Any], dict[str, Any]]:
     return raw[at[0] : at[1]].decode(), json.loads(raw[at[1] : at[2]]), json.loads(raw[at[4] : at[5]])
 
 
+def _parent(raw: bytes) -> str:
+    """Id of the message that a frame answers."""
+    many = int.from_bytes(raw[:8], "little")
+    at = [int.from_bytes(raw[8 * i : 8 * i + 8], "little") for i in range(1, many + 1)]
+    return json.loads(raw[at[2] : at[3]]).get("msg_id", "")
+
+
 class Line:
     """A WebSocket to a kernel, as somebody."""
 
@@ -311,30 +318,6 @@ class Line:
     def send(self, message: bytes) -> None:
         self.raw.send_binary(message)
 
-    def heard(self, seconds: float = 2.0, until: str = "") -> list[tuple[str, dict, dict]]:
-        """What comes within so many seconds, or until a message of this type."""
-        import websocket
-
-        found = []
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self.raw.settimeout(left)
-            try:
-                raw = self.raw.recv()
-            except (
-                websocket.WebSocketTimeoutException,
-                websocket.WebSocketConnectionClosedException,
-                OSError,
-            ):
-                break
-            if not isinstance(raw, bytes) or not raw:
-                break
-            self.bytes += raw
-            found.append(read(raw))
-            if until and found[-1][1]["msg_type"] == until:
-                break
-        return found
-
     def closed(self, seconds: float = 10.0) -> int:
         """The code with which the server closes; 0 where it does not."""
         import struct
@@ -352,30 +335,57 @@ class Line:
                 self.bytes += data
         return 0
 
+    def do(
+        self, kind: str, content: Any, metadata: Any = None, seconds: float = 30.0
+    ) -> list[tuple[str, dict, dict]]:
+        """Send a message and hear until the kernel is done with it."""
+        import websocket
+
+        raw = frame(kind, content, metadata=metadata)
+        mine = read(raw)[1]["msg_id"]
+        self.send(raw)
+        found, end = [], time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.raw.settimeout(left)
+            try:
+                got = self.raw.recv()
+            except (
+                websocket.WebSocketTimeoutException,
+                websocket.WebSocketConnectionClosedException,
+                OSError,
+            ):
+                break
+            if not isinstance(got, bytes) or not got:
+                break
+            self.bytes += got
+            found.append((*read(got), _parent(got)))
+            _, header, said, parent = found[-1]
+            if parent == mine and header["msg_type"] == "status" and said["execution_state"] == "idle":
+                break
+        return [f[:3] for f in found]
+
     def states(self) -> dict[str, dict[str, Any]]:
         """The state of every widget, as a page asks for it."""
         comm = os.urandom(8).hex()
-        self.send(
-            frame(
-                "comm_open",
-                {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}},
-                metadata={"version": "1.0.0"},
-            )
+        self.do(
+            "comm_open",
+            {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}},
+            {"version": "1.0.0"},
         )
-        self.send(frame("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}}))
-        for _, _, content in self.heard(15):
+        for _, _, content in self.do("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}}):
             if content.get("data", {}).get("method") == "update_states":
                 return {k: v["state"] for k, v in content["data"]["states"].items()}
         raise AssertionError("no states")
 
     def update(self, comm: str, **state: Any) -> None:
         """A value for a widget."""
-        self.send(
-            frame(
-                "comm_msg",
-                {"comm_id": comm, "data": {"method": "update", "state": state, "buffer_paths": []}},
-            )
+        self.do(
+            "comm_msg", {"comm_id": comm, "data": {"method": "update", "state": state, "buffer_paths": []}}
         )
+
+    def press(self, comm: str) -> None:
+        """A press of a button."""
+        self.do("comm_msg", {"comm_id": comm, "data": {"method": "custom", "content": {"event": "click"}}})
 
     def close(self) -> None:
         self.raw.close()

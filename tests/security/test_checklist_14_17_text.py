@@ -52,6 +52,12 @@ def hostile(tmp_path_factory):
     return folder / "store"
 
 
+@pytest.fixture(scope="module")
+def served(starter, hostile):
+    """The portal over that store."""
+    return starter("app", data=hostile, book=None)
+
+
 @pytest.fixture
 def watched(page):
     """A page that notes whatever runs or is asked of others."""
@@ -77,9 +83,8 @@ def nothing_ran(page) -> None:
     )
 
 
-def test_14_the_served_page_and_its_live_script(starter, hostile, watched):
-    server = starter("app", data=hostile, book="practitioner_kpis")
-    watched.goto(server.address)
+def test_14_the_served_page_and_its_live_script(served, watched):
+    watched.goto(served.address + "practitioner_kpis/")
     watched.locator(".kit-headline, .kit-stopped").first.wait_for(timeout=60_000)
     assert watched.locator(".kit-stopped").count() == 0, watched.locator("main").inner_text()[:800]
     nothing_ran(watched)
@@ -95,13 +100,15 @@ def test_14_the_served_page_and_its_live_script(starter, hostile, watched):
     nothing_ran(watched)
 
 
-def test_14_the_addresses_of_hostile_choices(starter, hostile):
+def test_14_the_addresses_of_hostile_choices(served):
     from urllib.parse import quote
 
-    server = starter("app", data=hostile, book="practitioner_kpis")
     for payload in PAYLOADS[:6]:
-        for path in (f"/?provider={quote(payload)}x", f"/practitioner_kpis/live?provider={quote(payload)}x"):
-            answer = server.ask(path)
+        for path in (
+            f"/practitioner_kpis/?provider={quote(payload)}x",
+            f"/practitioner_kpis/live?provider={quote(payload)}x",
+        ):
+            answer = served.ask(path)
             assert payload not in answer.text or answer.headers["Content-Type"].startswith(
                 "application/x-ndjson"
             )
@@ -159,12 +166,11 @@ def test_14_the_lesson_page_and_its_widgets(starter, hostile, tmp_path, watched)
     nothing_ran(watched)
 
 
-def test_14_the_portal(starter, hostile, watched):
+def test_14_the_portal(served, watched):
     from urllib.parse import quote
 
-    server = starter("app", data=hostile, book=None)
     for words in ("", f"?q={quote(PAYLOADS[0])}", f"?q={quote(PAYLOADS[3])}"):
-        watched.goto(server.address + words)
+        watched.goto(served.address + words)
         watched.locator("main h1").first.wait_for(timeout=60_000)
         nothing_ran(watched)
     watched.reload()

@@ -39,8 +39,10 @@ def departments(store: Path | str) -> tuple[str, ...] | None:
 
 def worked(said: Mapping[str, Any]) -> None:
     """`cut` in a process of its own: a refusal goes to the parent as one line of JSON."""
+    import os
     import sys
 
+    os.umask(0o077)  # what the engine spills to a temporary folder is nobody else's to read either
     try:
         cut(said["store"], said["departments"], said["target"], said["of"])
     except KitError as problem:

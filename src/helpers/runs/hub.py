@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import tornado.web
@@ -19,6 +20,13 @@ class Hub(JupyterHubIdentityProvider):
 
     way, door = "hub", "login"
     keeps_xsrf = True  # the hub's check of forged requests needs its own cookie
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # read now and taken out of the environment: kernels and workers do not inherit the hub's token
+        assert self.hub_auth.api_token
+        for name in ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN"):
+            os.environ.pop(name, None)
 
     async def get_user(self, handler: Any) -> Person | None:  # type: ignore[override]
         if hasattr(handler, "_kit_person"):

@@ -188,7 +188,7 @@ def _secret(path: Path, given: Mapping[str, Any], keys: tuple[str, ...], bad: An
     if (in_file in given) == (in_env in given):
         raise bad(f"{' and '.join(k for k in keys if k in given) or 'no secret'}", f"{in_file} or {in_env}")
     if in_env in given:
-        value = os.environ.get(str(given[in_env]), "")
+        value = os.environ.pop(str(given[in_env]), "")  # what is started later does not inherit it
     else:
         file = path.parent / str(given[in_file])
         try:
@@ -373,6 +373,12 @@ class Attempts:
         self._at.setdefault(address, []).append(time.monotonic())
 
 
+def _with_form(title: str, line: str, form: str) -> str:
+    """A page of words with a form of safe HTML; the page's own policy lets it go to this server."""
+    made = words_page(title, [line]).replace("form-action &#x27;none", "form-action &#x27;self")
+    return made.replace("</div></main>", f"{form}</div></main>", 1)
+
+
 class Login(Locked, LoginFormHandler):
     """A form with one field, for the ways that share one secret; ``/login?token=…`` is the link a server prints."""
 
@@ -388,12 +394,10 @@ class Login(Locked, LoginFormHandler):
             f'{wrong}<form method="post" action="{safe(self.base_url)}login" class="kit-choices">'
             f'{self.xsrf_form_html()}<input type="hidden" name="next" value="{following}">'
             '<label>Password or token<input type="password" name="password" autocomplete="current-password" required></label>'
-            '<button type="submit">Log in</button></form></div></main>'
+            '<button type="submit">Log in</button></form>'
         )
-        made = words_page("Please log in", ["This server shows its pages to people it knows."])
-        made = made.replace("form-action 'none'", "form-action 'self'").replace("</div></main>", form, 1)
         self.set_header("Cache-Control", "no-store")
-        self.finish(made)
+        self.finish(_with_form("Please log in", "This server shows its pages to people it knows.", form))
 
     @allow_unauthenticated
     def get(self) -> None:
@@ -425,6 +429,14 @@ class Login(Locked, LoginFormHandler):
 
 class Logout(Locked, JupyterHandler):
     """The end of a login; asked for by a form, not by a link that anybody could send."""
+
+    async def get(self) -> None:
+        form = (
+            f'<form method="post" action="{self.base_url}logout" class="kit-choices">{self.xsrf_form_html()}'
+            '<button type="submit">Log out</button></form>'
+        )
+        self.set_header("Cache-Control", "no-store")
+        self.finish(_with_form("Log out?", f"You are {self.viewer().name[:80]}.", form))
 
     async def post(self) -> None:
         self.identity_provider.clear_login_cookie(self)

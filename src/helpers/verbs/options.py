@@ -219,3 +219,10 @@ def writing(help: str, default: str | None = None) -> Callable:
         return click.option("--to", metavar="FOLDER", default=default, required=default is None, show_default=bool(default), help=help)(verb)  # fmt: skip
 
     return add
+
+
+def reached(verb: Callable) -> Callable:
+    """Under which address a server answers, to whom, and where it writes down who saw what."""
+    verb = click.option("--audit", metavar="FILE", default=None, help="Write down who saw what, one JSON line each.")(verb)  # fmt: skip
+    verb = click.option("--access", metavar="FILE", default=None, help="How people come in, and who may see what: docs/security.md.")(verb)  # fmt: skip
+    return click.option("--ip", default="127.0.0.1", show_default=True, help="Address to listen on; one that others reach needs --access.")(verb)  # fmt: skip
