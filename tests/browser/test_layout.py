@@ -7,6 +7,7 @@ tests/browser/test_layout.py``).
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -143,7 +144,7 @@ def test_the_page_is_read_in_order_and_named(page, written):
     assert page.evaluate("document.documentElement.lang") == "de"
     assert page.locator("main").count() == 1 and page.locator("h1").count() == 1
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(e => +e.tagName[1])")
-    assert levels[0] == 1 and all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert levels[0] == 1 and all(b - a <= 1 for a, b in itertools.pairwise(levels))
     assert page.evaluate(
         "[...document.querySelectorAll('table')].every(t => t.caption && t.caption.textContent.trim())"
     )
@@ -159,7 +160,7 @@ def test_the_page_is_read_in_order_and_named(page, written):
         tops.append(where)
     assert len(tops) >= 10
     beside = 1200  # two parts side by side: the left one is read to its end before the right one
-    assert all(b[1] >= a[1] - beside for a, b in zip(tops[1:], tops[2:], strict=False))
+    assert all(b[1] >= a[1] - beside for a, b in itertools.pairwise(tops[1:]))
     assert tops[1][1] == tops[2][1] and tops[1][2] < tops[2][2], "what the numbers mean, from left to right"
 
 

@@ -12,7 +12,7 @@ import made
 import pytest
 
 from helpers import views
-from helpers.catalog import kpis, playbooks
+from helpers.catalog import kpis, notebooks, playbooks
 from helpers.terms import writing
 from helpers.terms.errors import UsageError
 from helpers.terms.period import Month
@@ -66,6 +66,7 @@ def test_no_translation_is_left_of_a_text_that_is_gone(code):
     for name in playbooks.ids():
         for rule in playbooks.playbook(name).decisions:
             held |= {rule.title, rule.do, rule.owner}
+    held |= {notebooks.title(notebooks.find(name)) for name in notebooks.ids()}
     columns = {
         "service",
         "department",

@@ -144,7 +144,7 @@ def serve(
         from helpers.runs.server import Server
 
         offered = [name for name in parameters.declared(page) if name not in KEPT]
-        config = _config(mode, title or notebooks.title(page), offered)
+        config = _config(mode, title or words.term(notebooks.title(page)), offered)
         server = Server(config=config, notebook_path=str(page))
         server.port, server.open_browser = port, open_browser
         server.initialize([])
