@@ -147,7 +147,7 @@ def _session() -> Any:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else another Python runs what Spark asks back
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     try:
-        from pyspark.sql import SparkSession
+        from pyspark.sql import SparkSession  # pyright: ignore[reportMissingImports]  an extra
     except ImportError as problem:
         raise Refused(
             "Spark is not installed",
