@@ -25,6 +25,7 @@ from helpers.verbs.options import (
     emit,
     emit_in_order,
     json_may_stand,
+    looked,
     looking,
     reading,
     store_option,
@@ -433,6 +434,13 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) 
     if dry_run:
         click.echo(f"would run {path.name} with {given} and write {to}")
         return
+    from helpers.views import words
+
+    if words.language() != words.of_page(path.stem):
+        click.echo(
+            f"note: {path.stem} is not translated, its page is in English (docs/look-and-language.md)",
+            err=True,
+        )
     tell = (lambda section: click.echo(f"… {section}", err=True)) if sys.stderr.isatty() else None
     manifest = reports.make(path, Path(to), given, timeout=timeout, memory=memory * 1_000_000, tell=tell)
     seconds = manifest["timings"]["seconds"]["all"]
@@ -447,7 +455,7 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) 
 @main.command(cls=WithNotebooks)
 @click.argument("notebook")
 @reading
-@looking
+@looked
 @writing("Folder of the learner's copy.", "lessons")
 @click.option("--facilitator", is_flag=True, help="Also the facilitator's guide, with the answers.")
 @click.option("--page", is_flag=True, help="Serve the lesson as a page for people who do not code.")

@@ -137,6 +137,22 @@ def test_an_unknown_language_is_refused_with_the_nearest():
         words.choose("../../etc/passwd")
 
 
+def test_a_page_is_in_one_language(monkeypatch):
+    """A notebook whose findings are not translated is in English as a whole, its numbers too; so is every lesson."""
+    monkeypatch.setenv(words.VARIABLE, "de")
+    monkeypatch.setattr(words, "_page", [""])
+    assert words.language() == "de", "the portal"
+    words.settle("practitioner_kpis")
+    assert words.language() == "de"
+    words.settle("sustainability_emissions")
+    assert words.language() == "en" and sentences.number(D("1234.5"), 1) == "1,234.5"
+    words.settle("practitioner_kpis")
+    assert words.language() == "de" and sentences.number(D("1234.5"), 1) == "1.234,5"
+    monkeypatch.setenv("FINOPS_MODE", "lesson")
+    words.settle("practitioner_kpis")
+    assert words.language() == "en"
+
+
 def test_numbers_days_and_months_follow_the_language():
     assert sentences.money(D("1234.5"), "EUR") == "1,234 EUR"
     with words.use("de"):

@@ -138,6 +138,8 @@ def serve(
         layout.need(data)
     skip_grammar()
     os.environ["FINOPS_MODE"] = mode
+    if mode == "lesson":
+        words.settle(str(notebook_id))
     with tempfile.TemporaryDirectory(prefix="finops-page-") as folder:
         fixed = {"data": str(Path(data).resolve())} | ({"as_of": as_of} if as_of else {})
         page = prepare(notebook_id, mode, Path(folder), fixed)
