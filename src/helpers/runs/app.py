@@ -163,13 +163,15 @@ def serve(
     skip_grammar()
     os.umask(0o077)  # of this process and all that it starts: what they write or spill is nobody else's to read
     os.environ["FINOPS_MODE"] = mode
+    if mode == "lesson":
+        words.settle(str(notebook_id))
     with tempfile.TemporaryDirectory(prefix="finops-page-") as folder:
         if mode == "lesson":
             assert notebook_id is not None
             fixed = {"data": str(Path(data).resolve())} | ({"as_of": as_of} if as_of else {})
             page = prepare(notebook_id, mode, Path(folder), fixed)
             offered = [name for name in parameters.declared(page) if name not in KEPT]
-            site, said = None, title or notebooks.title(page)
+            site, said = None, title or words.term(notebooks.title(page))
         else:
             site = _site(notebook_id, Path(data), as_of, workers, ahead, cache, Path(folder))
             page, offered, said = Path(folder) / "none.ipynb", [], ""
