@@ -161,7 +161,9 @@ def serve(
         layout.need(data)
     free(port, ip)
     skip_grammar()
-    os.umask(0o077)  # of this process and all that it starts: what they write or spill is nobody else's to read
+    os.umask(
+        0o077
+    )  # of this process and all that it starts: what they write or spill is nobody else's to read
     os.environ["FINOPS_MODE"] = mode
     if mode == "lesson":
         words.settle(str(notebook_id))

@@ -26,7 +26,7 @@ from helpers.runs import app, parameters
 from helpers.runs.pool import Pool
 from helpers.runs.snapshots import Asked, Snapshot, Snapshots, by_name, spoken, state
 from helpers.terms.errors import KitError, UsageError
-from helpers.views import portal
+from helpers.views import portal, words
 from helpers.views.portal import SAY, Card
 
 NEIGHBOURS = 60  # pages one choice away from a page that are made ahead of being asked for
@@ -197,7 +197,7 @@ class Site:
     def _card(self, page: Entry, viewer: Any, store: Path) -> Card:
         if page.broken:
             return Card(page.id, page.title, broken=True)
-        said, words = _of_catalog(page.id)
+        said, names = _of_catalog(page.id)
         finding = ""
         asked = Asked(page.path, (), viewer.scope, store, self.state(store), self.as_of)
         if held := self.snapshots.get(asked.key):
@@ -211,7 +211,7 @@ class Site:
             said.get("persona", ""),
             said.get("cadence", ""),
             finding,
-            words,
+            names,
         )
 
     async def about_data(self, viewer: Any) -> dict[str, Any] | None:
@@ -241,8 +241,12 @@ class Site:
     # --- as HTML and as lines ---
 
     def frame(self, page: Entry | None, version: str = "", title: str = "") -> tuple[str, str]:
-        """What stands before and after a page's parts."""
-        title = title or (page.title if page else SAY["title"])
+        """What stands before and after a page's parts, in the language of the page."""
+        with words.use(words.of_page(page.id) if page else ""):
+            return self._frame(page, version, title)
+
+    def _frame(self, page: Entry | None, version: str, title: str) -> tuple[str, str]:
+        title = title or (words.term(page.title) if page else SAY["title"])
         alone = page is None or self.single
         says = (
             {"version": version} | {n: SAY[n] for n in ("working", "ready", "silent", "renewed")}
@@ -295,11 +299,16 @@ class Site:
     def title(self, page: Entry, snapshot: Snapshot) -> str:
         """Of the window."""
         month = snapshot.done.get("facts", {}).get("month")
-        return f"{page.title}, {month}" if month else page.title
+        with words.use(words.of_page(page.id)):
+            return ", ".join(filter(None, (words.term(page.title), month)))
 
     def about(self, page: Entry, snapshot: Snapshot) -> str:
         """What stands below a page."""
         kinds = downloads() if snapshot.done.get("results") else ()
+        with words.use(words.of_page(page.id)):
+            return self._about(page, snapshot, kinds)
+
+    def _about(self, page: Entry, snapshot: Snapshot, kinds: Sequence[str]) -> str:
         return portal.about(snapshot.done.get("facts", {}), query(page, snapshot), kinds, [alt for _, _, alt in pictures(snapshot)])  # fmt: skip
 
 
