@@ -313,7 +313,7 @@ def kept_months(address: str) -> list[str]:
 
 def spread(values: list[float]) -> dict[str, float]:
     held = sorted(v for v in values if v is not None)
-    return {"min": round(held[0], 1), "median": round(statistics.median(held), 1), "max": round(held[-1], 1), "n": len(held)} if held else {}  # fmt: skip
+    return {"min": round(held[0], 3), "median": round(statistics.median(held), 3), "max": round(held[-1], 3), "n": len(held)} if held else {}  # fmt: skip
 
 
 async def visit(client: Any, address: str, stem: str, query: str) -> tuple[float, float, bool]:
@@ -321,7 +321,7 @@ async def visit(client: Any, address: str, stem: str, query: str) -> tuple[float
     began = time.perf_counter()
     answer = await client.fetch(f"{address}{stem}/", request_timeout=300, headers={"Accept-Encoding": "gzip"})
     whole = time.perf_counter() - began
-    good = b"<h1" in answer.body and b"kit-stopped" not in answer.body
+    good = b"<h1" in answer.body and b"kit-message kit-stopped" not in answer.body
     began = time.perf_counter()
     answer = await client.fetch(
         f"{address}{stem}/live?{query}", request_timeout=300, headers={"Accept-Encoding": "gzip"}
@@ -364,14 +364,15 @@ def neighbours_of(data: Path, cache: Path) -> dict[str, list[str]]:
     return found
 
 
-def crowds(data: Path, sizes: list[int], folder: Path, ready: float) -> dict[str, Any]:
+def crowds(data: Path, sizes: list[int], folder: Path, ready: float, near: int) -> dict[str, Any]:
     """Crowds on a server that has had time to make pages ahead, and one on a server that has made the default pages only."""
     found: dict[str, Any] = {"kept": [], "not made ahead": []}
     cache = folder / "crowd"
     with ours(data, cache, ahead=True) as (address, server):
         for stem in _ids():
             urllib.request.urlopen(f"{address}{stem}/", timeout=600).read()
-        choices = {s: q[:8] for s, q in neighbours_of(data, cache).items()}
+        every = neighbours_of(data, cache)
+        choices = {s: q[:near] for s, q in every.items()}
         began = time.monotonic()
         while time.monotonic() - began < ready and not _all_kept(data, cache, choices):
             time.sleep(2)
@@ -380,13 +381,13 @@ def crowds(data: Path, sizes: list[int], folder: Path, ready: float) -> dict[str
             with Memory(server) as memory:
                 held = asyncio.run(crowd(address, many, choices, many))
             found["kept"].append(held | {"pss_mib": round(memory.most), "pss_before_mib": round(memory.first), "processes": len(server.children(recursive=True)) + 1})  # fmt: skip
-    for file in cache.glob("*"):  # the same, with nothing but default pages kept
+    for file in cache.glob("*.gz"):  # the same, with nothing but default pages kept
         file.unlink()
     with ours(data, cache) as (address, server):
         for stem in _ids():
             urllib.request.urlopen(f"{address}{stem}/", timeout=600).read()
-        some = {STEM: choices[STEM]}
-        for many in [n for n in sizes if n <= 50]:
+        for turn, many in enumerate(n for n in sizes if n <= 50):
+            some = {STEM: every[STEM][turn * near : (turn + 1) * near]}  # asked by nobody before
             with Memory(server) as memory:
                 held = asyncio.run(crowd(address, many, some, many))
             found["not made ahead"].append(held | {"pss_mib": round(memory.most)})
@@ -476,6 +477,7 @@ def main() -> None:
     words.add_argument("--stock-crowd", type=int, default=10)
     words.add_argument("--browsers", type=int, default=10)
     words.add_argument("--ready", type=float, default=900, help="seconds to wait for pages made ahead")
+    words.add_argument("--neighbours", type=int, default=8, help="choices of each page that a crowd takes")
     words.add_argument("--calm", action="store_true", help="nothing else runs on this machine")
     words.add_argument("--out", type=Path, default=HERE / "results" / "pages.json")
     asked = words.parse_args()
@@ -491,7 +493,7 @@ def main() -> None:
             found["page"] = pages(data, asked.rounds, folder)
         sizes = [int(n) for n in asked.crowd.split(",") if n]
         if sizes:
-            found["crowd"] = crowds(data, sizes, folder, asked.ready)
+            found["crowd"] = crowds(data, sizes, folder, asked.ready, asked.neighbours)
         if asked.stock_crowd:
             found["stock_crowd"] = stock_crowd(data, asked.stock_crowd, folder / "c")
         if asked.browsers:

@@ -25,6 +25,7 @@ from helpers.verbs.options import (
     emit,
     emit_in_order,
     json_may_stand,
+    looked,
     looking,
     reached,
     reading,
@@ -438,6 +439,13 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory, 
         also = f", also as {', '.join(wanted)}" if wanted else ""
         click.echo(f"would run {path.name} with {given} and write {to}{also}")
         return
+    from helpers.views import words
+
+    if words.language() != words.of_page(path.stem):
+        click.echo(
+            f"note: {path.stem} is not translated, its page is in English (docs/look-and-language.md)",
+            err=True,
+        )
     tell = (lambda section: click.echo(f"… {section}", err=True)) if sys.stderr.isatty() else None
     manifest = reports.make(path, Path(to), given, timeout=timeout, memory=memory * 1_000_000, tell=tell)
     if wanted:
@@ -455,7 +463,7 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory, 
 @main.command(cls=WithNotebooks)
 @click.argument("notebook")
 @reading
-@looking
+@looked
 @writing("Folder of the learner's copy.", "lessons")
 @click.option("--facilitator", is_flag=True, help="Also the facilitator's guide, with the answers.")
 @click.option("--page", is_flag=True, help="Serve the lesson as a page for people who do not code.")

@@ -22,6 +22,18 @@ def answered(page, number: int) -> None:
     page.locator(f"html[data-answered='{number}']").wait_for(state="attached", timeout=120_000)
 
 
+def different(one: bytes, other: bytes) -> float:
+    """Share of two screenshots' pixels that differ by more than a shade."""
+    import io
+
+    import numpy
+    from PIL import Image
+
+    a, b = (numpy.asarray(Image.open(io.BytesIO(x)).convert("L"), dtype=int) for x in (one, other))
+    assert a.shape == b.shape
+    return float((abs(a - b) > 16).mean())
+
+
 def test_a_question_is_found_and_its_page_opens(page, portal):
     page.goto(portal)
     page.locator("html[data-live]").wait_for(state="attached")
@@ -66,10 +78,14 @@ def test_a_change_of_choices_is_shown_without_losing_ones_place(page, portal):
     assert len(requests) == 1
     assert re.fullmatch(rf"{portal}{STEM}/live\?month={chosen}", requests[0])
     live = page.locator("#kit-parts").inner_text()
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    page.get_by_text("Shown:").wait_for(state="hidden", timeout=10_000)
+    drawn = page.screenshot(full_page=True)
     link = page.get_by_role("link", name="Link to this page with these choices").get_attribute("href")
     assert f"month={chosen}" in link
     page.goto(f"{portal}{STEM}/{link.removeprefix('./')}")
     assert page.locator("#kit-parts").inner_text() == live, "the address shows what the script showed"
+    assert different(drawn, page.screenshot(full_page=True)) < 0.001
     page.go_back()
     page.wait_for_load_state()
 

@@ -46,7 +46,7 @@ def test_an_absent_column_is_a_null_of_its_kind():
 
 def test_an_unknown_engine_is_refused_before_anything_is_opened(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="engine 'sparc'"):
-        open_charges(tmp_path, engine="sparc")
+        open_charges(tmp_path, on="sparc")
     monkeypatch.setenv("FINOPS_ENGINE", "hive")
     with pytest.raises(UsageError, match="one of duckdb, spark"):
         open_charges(tmp_path)
@@ -55,7 +55,7 @@ def test_an_unknown_engine_is_refused_before_anything_is_opened(tmp_path, monkey
 @pytest.mark.skipif(find_spec("pyspark") is not None, reason="Spark is installed here")
 def test_without_spark_the_refusal_says_what_to_install(larkspur):
     with pytest.raises(Refused, match=r"finops-playbook-kit\[spark\]"):
-        open_charges(larkspur, engine="spark")
+        open_charges(larkspur, on="spark")
 
 
 @pytest.fixture(scope="module")

@@ -214,6 +214,26 @@ def test_a_report_that_was_changed_or_is_none_is_refused(report, tmp_path, post)
     assert Post.asked == []
 
 
+@pytest.mark.parametrize(("nth", "state", "asked"), [(1, SENT, 0), (2, UNSURE, 1)])
+def test_a_disk_that_is_full_for_the_record(report, tmp_path, post, monkeypatch, nth, state, asked):
+    """No intent, no sending; no outcome, then nobody knows and it is not sent again."""
+    record, calls, sync = tmp_path / "sent.jsonl", [], os.fsync
+
+    def full(number):
+        calls.append(number)
+        if len(calls) == nth:
+            raise OSError(28, "No space left on device")
+        return sync(number)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        delivery.send(report, post, record)
+    assert len(Post.asked) == asked
+    monkeypatch.undo()
+    assert delivery.send(report, post, record).state == state
+    assert len(Post.asked) == 1
+
+
 # --- a folder -------------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +270,33 @@ def test_a_folder_with_something_else_in_it_is_left_alone(report, tmp_path):
     with pytest.raises(Refused, match=r"mine\.txt"):
         delivery.send(report, one, tmp_path / "r.jsonl")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_a_full_disk_leaves_the_earlier_report_there(report, tmp_path, monkeypatch):
+    one = delivery.read({"folder": str(tmp_path / "out"), "formats": ["json"]}, HERE)
+    delivery.send(report, one, tmp_path / "r.jsonl")
+    other = finished(tmp_path / "other", shown=words(), headline="newer")
+    before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", full)
+        with pytest.raises(NotDelivered, match="No space left on device"):
+            delivery.send(other, one, tmp_path / "r.jsonl")
+    assert {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()} == before
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".out-")]
+    assert delivery.send(other, one, tmp_path / "r.jsonl").state == SENT
+
+
+def test_a_delivered_manifest_names_no_folder_of_this_machine(report, tmp_path):
+    told = json.loads((report / "manifest.json").read_text("utf-8"))
+    outputs.write_manifest(
+        report, told | {"parameters": {"given": {"data": "/srv/secret/store", "month": "2026-09"}}}
+    )
+    delivery.send(report, delivery.read({"folder": str(tmp_path / "out")}, HERE), tmp_path / "r.jsonl")
+    assert "/srv/secret" not in (tmp_path / "out" / "manifest.json").read_text("utf-8")
 
 
 def test_a_folder_that_cannot_be_written(report, tmp_path):
@@ -382,7 +429,9 @@ def test_a_file_of_deliveries_names_the_line(tmp_path):
         delivery.entries(path)
     assert broken.value.row
     path.write_text("- folder: a\n- folder: b\n")
-    assert [d.where for d in delivery.entries(path)] == [f"{path}, line 1", f"{path}, line 2"]
+    read = delivery.entries(path)
+    assert [d.where for d in read] == [f"{path}, line 1", f"{path}, line 2"]
+    assert getattr(read[0], "place", "") == str(tmp_path / "a")  # seen from the plan's folder
     path.write_text("!!python/object/apply:os.system [id]\n")
     with pytest.raises(BadInput):
         delivery.entries(path)

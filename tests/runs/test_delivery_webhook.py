@@ -94,7 +94,12 @@ def test_slack_gets_blocks_of_plain_text(made, tmp_path, chat):
     assert kinds[0] == "header" and kinds.count("section") >= 5 and "context" in kinds
     assert len(body["blocks"]) <= 50 and len(body["blocks"][0]["text"]["text"]) <= 150
     said = json.dumps(body, ensure_ascii=False)
-    for found in ("September cost 352,410 USD", "raised cost", "Renew the compute commitment", "reconciled"):
+    for found in (
+        "September cost 352,410\u00a0USD",
+        "raised cost",
+        "Renew the compute commitment",
+        "reconciled",
+    ):
         assert found in said, found
     marked = [t for t in texts(body) if t["type"] == "mrkdwn"]
     assert [t["text"] for t in marked] == ["<https://reports.example/2026-09/all/|The whole report>"]
@@ -117,7 +122,7 @@ def test_a_program_gets_plain_json(made, tmp_path, chat):
     one = delivery.read({"webhook": chat.url, "format": "json"}, HERE)
     delivery.send(made, one, tmp_path / "r.jsonl")
     body = chat.got[0][2]
-    assert body["headline"].startswith("September cost 352,410 USD") and len(body["findings"]) == 3
+    assert body["headline"].startswith("September cost 352,410\u00a0USD") and len(body["findings"]) == 3
     assert body["version"] == delivery.facts(made).version
 
 

@@ -63,7 +63,8 @@ def compare(stem: str, store: Path, given: dict[str, str], folder: Path) -> None
     asked = Asked(notebook, spoken(given), "all", store, state(store))
     asked_before = Asked(notebook, spoken({"month": "2026-07"}), "all", store, state(store))
     *_, kept = by_workers([*before, asked_before, asked], folder)
-    fresh = by_kernel(notebook, store, given)
+    # said by name: that is how the form asks for the default page, and how what is kept of it is found
+    fresh = by_kernel(notebook, store, dict(snapshots.by_name(asked, kept.done).given))
     assert [name for name, _ in kept.parts] == [name for name, _ in fresh]
     for (name, shown), (_, made) in zip(kept.parts, fresh, strict=True):
         assert shown == made, name
@@ -71,7 +72,7 @@ def compare(stem: str, store: Path, given: dict[str, str], folder: Path) -> None
 
 def test_a_kept_page_is_what_a_kernel_shows(larkspur, tmp_path):
     """The practitioner's page, made by a worker after two others and read from its folder, against a stock kernel."""
-    compare("practitioner_kpis", larkspur, {"month": "2026-08", "provider": "AWS"}, tmp_path / "kept")
+    compare("practitioner_kpis", larkspur, {"provider": "AWS"}, tmp_path / "kept")
 
 
 @pytest.mark.slow

@@ -78,6 +78,7 @@ def test_nothing_set_changes_nothing(tmp_path, monkeypatch):
 
 
 def test_the_environment_names_the_look_and_the_language(tmp_path, monkeypatch):
+    monkeypatch.setattr(words, "_page", [""])  # whatever page an earlier test made in this process
     monkeypatch.setenv(look.VARIABLE, str(written(tmp_path, "name: Fernhill\nlanguage: de\n")))
     look._read_once.cache_clear()
     assert look.current().name == "Fernhill" and words.language() == "de"

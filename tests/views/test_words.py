@@ -12,7 +12,7 @@ import made
 import pytest
 
 from helpers import views
-from helpers.catalog import kpis, playbooks
+from helpers.catalog import kpis, notebooks, playbooks
 from helpers.terms import writing
 from helpers.terms.errors import UsageError
 from helpers.terms.period import Month
@@ -39,11 +39,12 @@ def test_every_language_has_the_keys_placeholders_and_plural_forms_of_english(co
 def test_what_the_practitioners_page_takes_from_the_catalog_is_translated(code):
     needed = set()
     for record in kpis.records():
-        if record.notebooks:
-            needed |= {record.short} | ({record.plain} if record.plain else set())
+        if record.plain:
+            needed |= {record.short, record.plain}
         if "practitioner_kpis" in record.notebooks:
             needed |= {v.formula for v in record.variants} | {v.name for v in record.variants}
-            needed |= {v.empty for v in record.variants if v.empty} | {record.plain}
+            needed |= {v.empty for v in record.variants if v.empty}
+            assert record.plain, f"{record.id}: plain words stand under each of the practitioner's numbers"
             needed |= {kpis.COMPANIONS[n] for v in record.variants for n in v.needs}
     for rule in playbooks.playbook("practitioner_kpis").decisions:
         needed |= {rule.title, rule.do, rule.owner}
@@ -66,6 +67,7 @@ def test_no_translation_is_left_of_a_text_that_is_gone(code):
     for name in playbooks.ids():
         for rule in playbooks.playbook(name).decisions:
             held |= {rule.title, rule.do, rule.owner}
+    held |= {notebooks.title(notebooks.find(name)) for name in notebooks.ids()}
     columns = {
         "service",
         "department",
@@ -133,6 +135,22 @@ def test_an_unknown_language_is_refused_with_the_nearest():
         pass
     with pytest.raises(UsageError, match=r"one of de, en"):
         words.choose("../../etc/passwd")
+
+
+def test_a_page_is_in_one_language(monkeypatch):
+    """A notebook whose findings are not translated is in English as a whole, its numbers too; so is every lesson."""
+    monkeypatch.setenv(words.VARIABLE, "de")
+    monkeypatch.setattr(words, "_page", [""])
+    assert words.language() == "de", "the portal"
+    words.settle("practitioner_kpis")
+    assert words.language() == "de"
+    words.settle("sustainability_emissions")
+    assert words.language() == "en" and sentences.number(D("1234.5"), 1) == "1,234.5"
+    words.settle("practitioner_kpis")
+    assert words.language() == "de" and sentences.number(D("1234.5"), 1) == "1.234,5"
+    monkeypatch.setenv("FINOPS_MODE", "lesson")
+    words.settle("practitioner_kpis")
+    assert words.language() == "en"
 
 
 def test_numbers_days_and_months_follow_the_language():

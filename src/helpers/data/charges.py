@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.data import allocation, layout
-from helpers.data.engine import engine as embedded
-from helpers.data.engine import listed, lock, unreadable
+from helpers.data.engine import engine, listed, lock, unreadable
 from helpers.data.history import State
 from helpers.terms.errors import Damaged, Refused, UsageError
 
@@ -26,7 +25,7 @@ def open_charges(
     *,
     memory: str = "1GB",
     threads: int | None = None,
-    engine: str = "",
+    on: str = "",
 ) -> ibis.Table:
     """The charges of a store, as of a day, as an Ibis table with FOCUS 1.4 column ids.
 
@@ -39,9 +38,9 @@ def open_charges(
         What the engine may use before it spills to a temporary folder.
     threads : int, optional
         Cores; all when None.
-    engine : str
-        ``duckdb`` (embedded) or ``spark`` (`helpers.data.spark`); empty for ``$FINOPS_ENGINE``, else ``duckdb``.
-        `memory` and `threads` are the embedded engine's.
+    on : str
+        Engine: ``duckdb`` (embedded) or ``spark`` (`helpers.data.spark`; docs/engines.md); empty for
+        ``$FINOPS_ENGINE``, else ``duckdb``. `memory` and `threads` are the embedded engine's.
 
     Returns
     -------
@@ -66,17 +65,16 @@ def open_charges(
     import duckdb
     import ibis
 
-    which = _engine(engine)
+    if chosen(on) == "spark":
+        from helpers.data import spark
+
+        return spark.charges(store, as_of)
     store = layout.need(store)
     state = layout.state_of(store, as_of)
     files = live_files(store, state, as_of)
-    con = embedded(memory, threads)
+    con = engine(memory, threads)
     try:
         con.execute(f"CREATE VIEW charges AS {stored_sql(files, state)}")
-        if which == "spark":
-            from helpers.data import spark
-
-            return spark.charges(con, store, files, state, as_of)
         con.execute(f"CREATE VIEW joined AS {allocation.joined_view(con, store, as_of)}")
     except duckdb.Error as problem:
         con.close()
@@ -86,9 +84,14 @@ def open_charges(
     return backend.table("joined")
 
 
-def _engine(asked: str) -> str:
-    """The engine's name, once it is known."""
-    name = asked or os.environ.get(ENGINE, "") or ENGINES[0]
+def chosen(on: str = "") -> str:
+    """The engine's name, once it is known.
+
+    Raises
+    ------
+    UsageError
+    """
+    name = on or os.environ.get(ENGINE, "") or ENGINES[0]
     if name not in ENGINES:
         raise UsageError(
             f"engine {name[:40]!r}", f"one of {', '.join(ENGINES)}", f"mend {ENGINE}, or leave it empty"

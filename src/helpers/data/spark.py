@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from helpers.data import allocation, layout
+from helpers.data.engine import engine
 from helpers.terms.errors import Refused
 
 if TYPE_CHECKING:
@@ -44,18 +45,12 @@ SETTINGS = {
 SMALL = ("kit_owners", "kit_skus")
 
 
-def charges(con: Any, store: Path, files: list[Path], state: Any, as_of: date | None) -> ibis.Table:
+def charges(store: Path | str, as_of: date | None = None) -> ibis.Table:
     """The charges as an Ibis table on Spark, with the same columns as on the embedded engine.
 
     Parameters
     ----------
-    con : duckdb.DuckDBPyConnection
-        Holds the relation ``charges`` of the same files; prepares the small tables.
     store : Path
-    files : list of Path
-        The live files.
-    state : State
-        What the store holds.
     as_of : date, optional
 
     Raises
@@ -65,6 +60,13 @@ def charges(con: Any, store: Path, files: list[Path], state: Any, as_of: date | 
     """
     import ibis
 
+    from helpers.data.charges import live_files, stored_sql
+
+    store = layout.need(store)
+    state = layout.state_of(store, as_of)
+    files = live_files(store, state, as_of)
+    con = engine()
+    con.execute(f"CREATE VIEW charges AS {stored_sql(files, state)}")
     if con.execute("SELECT count(*) FROM charges WHERE x_KitAllocationKey IS NULL").fetchone()[0]:
         raise Refused(
             "charges of a delivery without allocation keys",
@@ -86,6 +88,7 @@ def charges(con: Any, store: Path, files: list[Path], state: Any, as_of: date | 
             session.read.parquet(target.as_uri()).createOrReplaceTempView(names[name])
     _stored(session, files, state).createOrReplaceTempView(names["charges"])
     held = [row[0] for row in con.execute("DESCRIBE charges").fetchall()]
+    con.close()
     session.sql(translated(sql, names, held)).createOrReplaceTempView(f"joined_{mark}")
     return ibis.pyspark.connect(session).table(f"joined_{mark}")
 
@@ -147,7 +150,7 @@ def _session() -> Any:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else another Python runs what Spark asks back
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     try:
-        from pyspark.sql import SparkSession
+        from pyspark.sql import SparkSession  # pyright: ignore[reportMissingImports]  an extra
     except ImportError as problem:
         raise Refused(
             "Spark is not installed",

@@ -16,7 +16,7 @@ from __future__ import annotations
 import html
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -161,15 +161,19 @@ def serve(
         layout.need(data)
     free(port, ip)
     skip_grammar()
-    os.umask(0o077)  # of this process and all that it starts: what they write or spill is nobody else's to read
+    os.umask(
+        0o077
+    )  # of this process and all that it starts: what they write or spill is nobody else's to read
     os.environ["FINOPS_MODE"] = mode
+    if mode == "lesson":
+        words.settle(str(notebook_id))
     with tempfile.TemporaryDirectory(prefix="finops-page-") as folder:
         if mode == "lesson":
             assert notebook_id is not None
             fixed = {"data": str(Path(data).resolve())} | ({"as_of": as_of} if as_of else {})
             page = prepare(notebook_id, mode, Path(folder), fixed)
             offered = [name for name in parameters.declared(page) if name not in KEPT]
-            site, said = None, title or notebooks.title(page)
+            site, said = None, title or words.term(notebooks.title(page))
         else:
             site = _site(notebook_id, Path(data), as_of, workers, ahead, cache, Path(folder))
             page, offered, said = Path(folder) / "none.ipynb", [], ""
@@ -234,12 +238,10 @@ def _site(
     scratch: Path,
 ) -> Any:
     """The portal and its pages; what was made is kept in `cache`, else in `scratch`, which goes with the server."""
-    import logging
-
     from helpers.runs import site, snapshots
     from helpers.runs.pool import Pool
 
-    tell = logging.getLogger("finops.serve").info
+    tell = _log()
     pages, single = site.pages_of(notebook_id)
     kept = snapshots.Snapshots(cache or snapshots.default_folder())
     if kept.folder is None:
@@ -248,6 +250,20 @@ def _site(
     return site.Site(
         pages, data, as_of=as_of, snapshots=kept, pool=pool, single=single, ahead=ahead, tell=tell
     )
+
+
+def _log() -> Callable[[str], None]:
+    """Lines for the server's log, on stderr with the day and time."""
+    import logging
+
+    log = logging.getLogger("finops.serve")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+    return log.info
 
 
 def free(port: int, ip: str = "127.0.0.1") -> None:

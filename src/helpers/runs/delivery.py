@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -192,9 +192,17 @@ def entries(path: Path) -> list[Delivery]:
     if not held:
         raise UsageError("no delivery in it", "a list deliver: with at least one entry", "docs/delivery.md has an example of each", file=str(path))  # fmt: skip
     return [
-        read(entry, f"{path}, line {each.start_mark.line + 1}")
+        read(_beside(entry, path.parent), f"{path}, line {each.start_mark.line + 1}")
         for entry, each in zip(held if many else [held], nodes, strict=True)
     ]
+
+
+def _beside(entry: Any, base: Path) -> Any:
+    """A folder of the plan is seen from the plan's own."""
+    place = entry.get("folder") if isinstance(entry, Mapping) else None
+    if not isinstance(place, str) or not place or "://" in place:
+        return entry
+    return {**entry, "folder": os.path.join(base, place)}  # noqa: PTH118 - holds {names} still
 
 
 def fields(entry: Mapping[str, Any], where: str, known: Sequence[str], needed: Sequence[str] = ()) -> None:
@@ -509,10 +517,16 @@ class _Record:
     def add(self, line: Mapping[str, Any]) -> None:
         """Append a line, on disk before this returns."""
         said = json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **line}, ensure_ascii=False)
-        with self.path.open("ab") as file:
-            file.write(said.encode("utf-8", "replace") + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        before = self.path.stat().st_size if self.path.exists() else 0
+        try:
+            with self.path.open("ab") as file:
+                file.write(said.encode("utf-8", "replace") + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):  # a line that is not sure to be on disk was not written
+                os.truncate(self.path, before)
+            raise
 
     def intend(self, delivery: Delivery, about: Facts, keys: Mapping[str, str]) -> None:
         shown = [delivery.shown(t) for t in keys]

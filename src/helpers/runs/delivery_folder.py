@@ -86,6 +86,8 @@ class Folder(Delivery):
         names = [p.relative_to(facts.folder).as_posix() for p in files]
         manifest = json.loads((facts.folder / "manifest.json").read_text("utf-8"))
         kept = {n: h for n, h in manifest["files"].items() if n in names}
+        given = (manifest.get("parameters") or {}).get("given") or {}
+        given.pop("data", None)  # where the store lies on this machine is nobody's business there
         said = json.dumps(manifest | {"files": kept, "version": facts.version}, indent=1, sort_keys=True, ensure_ascii=False)  # fmt: skip
         put = self._upload if self.remote else self._copy
         put(targets[0], dict(zip(names, files, strict=True)), said + "\n")

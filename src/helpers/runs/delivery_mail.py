@@ -230,6 +230,7 @@ def _news(facts: Facts) -> Any:
 
 
 def _subject(headline: str) -> str:
+    headline = headline.replace("\u00a0", " ")
     return headline if len(headline) <= _LONGEST_SUBJECT else headline[: _LONGEST_SUBJECT - 1].rstrip() + "…"
 
 
@@ -241,13 +242,13 @@ def _attached(facts: Facts, asked: Sequence[str]) -> list[tuple[str, str, bytes]
     for name in asked:
         files = formats.files(facts.folder, name)
         if name in ("csv", "parquet"):
-            made.append((f"{begins}-{name}.zip", "application/zip", _zipped(files)))
+            made.append((f"{begins}-{name}.zip", "application/zip", _zipped(facts.folder, files)))
         else:
             made += [(f"{begins}.{name}", kinds[name], p.read_bytes()) for p in files]
     return made
 
 
-def _zipped(files: Sequence[Path]) -> bytes:
+def _zipped(report: Path, files: Sequence[Path]) -> bytes:
     import io
     import zipfile
 

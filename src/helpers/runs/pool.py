@@ -517,7 +517,7 @@ class Pool:
         """A run gave way to another page."""
         job.parts.clear()
         if job.waiters:
-            self.queue.append(job)
+            self.queue.appendleft(job)
         else:
             self._forget(job)
             if job.do == "page":

@@ -392,7 +392,9 @@ def _told(problem: BaseException, scratch: Path) -> dict[str, Any]:
 
 
 def _page_title(path: Path, found: Mapping[str, Any]) -> str:
-    return f"{notebooks.title(path)}, {found['month']}"
+    from helpers.views.words import term
+
+    return f"{term(notebooks.title(path))}, {found['month']}"
 
 
 def _shown() -> dict[str, Any]:

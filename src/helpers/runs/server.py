@@ -70,7 +70,12 @@ class Kernels(guard.Owned, AsyncMappingKernelManager):
         """End this person's kernels whose page was closed or left, sooner than their patience; whether one more may be."""
         open_ones: dict[str, int] = getattr(self, "_kernel_connections", {})
         for kernel_id, owner in list(self.owners.items()):
-            if owner == key and kernel_id in self and self._since.get(kernel_id) and not open_ones.get(kernel_id):
+            if (
+                owner == key
+                and kernel_id in self
+                and self._since.get(kernel_id)
+                and not open_ones.get(kernel_id)
+            ):
                 with contextlib.suppress(KeyError, RuntimeError):
                     await self.shutdown_kernel(kernel_id, now=True)
                 self._forget(kernel_id)
@@ -193,7 +198,15 @@ class Reader(guard.Locked, BaseVoilaHandler):
         self.set_header("Vary", "Accept-Encoding")
         if self.zipped:
             self.set_header("Content-Encoding", "gzip")
-        self.finish(data)
+        taken: Any = self.finish(data)
+        late = asyncio.get_running_loop().call_later(SLOW, self.drop)
+        taken.add_done_callback(lambda _: late.cancel())
+
+    def drop(self) -> None:
+        """End the connection of a reader who takes nothing in."""
+        stream = getattr(self.request.connection, "stream", None)
+        if stream is not None:
+            stream.close()
 
     def refuse(self, said: Exception | str, status: int = 400, reference: str = "") -> None:
         """A page with one sentence."""
@@ -260,7 +273,7 @@ class Front(Reader):
         facts = await self.site.about_data(viewer)
         before, after = self.site.frame(None)
         self.set_header("Content-Type", "text/html; charset=UTF-8")
-        self.finish(before + portal.body(self.site.cards(viewer), facts, asked) + after)
+        self.finish(before + portal.body(await self.site.cards(viewer), facts, asked) + after)
 
 
 class Shown(Reader):
@@ -284,6 +297,7 @@ class Shown(Reader):
             try:
                 await self.stream(page, asked, job)
             except (StreamClosedError, TimeoutError):
+                self.drop()
                 self.log.info("The reader left before the page was done.")
 
     def whole(self, page: site.Entry, asked: Asked, held: Snapshot) -> None:
@@ -347,6 +361,7 @@ class Live(Reader):
             self.set_status(400)
             self.finish(site.line(stopped=str(refused)))
         except (StreamClosedError, TimeoutError):
+            self.drop()
             self.log.info("The reader left before the answer was done.")
         else:
             self.finish(site.line(stopped=portal.SAY["silent"]))

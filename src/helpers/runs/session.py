@@ -267,7 +267,9 @@ def begin(
         If a total of the store differs from its sources.
     """
     from helpers.data import cut, store
+    from helpers.views import words
 
+    words.settle(notebook_id)
     folder = _store(data)
     day = parse_day(as_of) if as_of else None
     if os.environ.get("FINOPS_MODE") == "report":

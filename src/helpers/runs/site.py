@@ -26,7 +26,7 @@ from helpers.runs import app, parameters
 from helpers.runs.pool import Pool
 from helpers.runs.snapshots import Asked, Snapshot, Snapshots, by_name, spoken, state
 from helpers.terms.errors import KitError, UsageError
-from helpers.views import portal
+from helpers.views import portal, words
 from helpers.views.portal import SAY, Card
 
 NEIGHBOURS = 60  # pages one choice away from a page that are made ahead of being asked for
@@ -155,12 +155,14 @@ class Site:
                     self.plan()
             await asyncio.sleep(1.0)
 
-    def plan(self) -> None:
+    def plan(self, viewer: Any = app.LOCAL, store: Path | None = None) -> None:
         """Put the default page of every notebook on the list, and what is one choice away from those that are kept."""
+        store = store or self.data
+        version = self.state(store)
         pages = [
-            Asked(e.path, (), app.LOCAL.scope, self.data, self.version, self.as_of)
+            Asked(e.path, (), viewer.scope, store, version, self.as_of)
             for e in self.entries.values()
-            if not e.broken
+            if not e.broken and may_open(viewer, e.id)
         ]
         self.pool.make_ahead((0.0, p) for p in pages)
         for page in pages:
@@ -170,7 +172,7 @@ class Site:
 
     def _made(self, asked: Asked, snapshot: Snapshot) -> None:
         """A page was made or read: those one choice away from a default page come next."""
-        if self.ahead and not asked.given and asked.version == self.version:
+        if self.ahead and not asked.given:
             self.around(asked, snapshot, 1.0)
 
     def around(self, asked: Asked, snapshot: Snapshot, first: float = 0.5) -> None:
@@ -184,20 +186,24 @@ class Site:
 
     # --- the portal ---
 
-    def cards(self, viewer: Any) -> list[Card]:
-        """What the portal says of each page, with its newest finding where it was made."""
-        return [self._card(e, viewer) for e in self.entries.values() if may_open(viewer, e.id)]
+    async def cards(self, viewer: Any) -> list[Card]:
+        """What the portal says of each page, with its newest finding where it was made; the others are made next."""
+        store = await self.store(viewer)
+        if self.ahead and f"{viewer.scope} {self.state(store)}" not in self.planned:
+            self.planned.add(f"{viewer.scope} {self.state(store)}")
+            self.plan(viewer, store)
+        return [self._card(e, viewer, store) for e in self.entries.values() if may_open(viewer, e.id)]
 
-    def _card(self, page: Entry, viewer: Any) -> Card:
+    def _card(self, page: Entry, viewer: Any, store: Path) -> Card:
         if page.broken:
             return Card(page.id, page.title, broken=True)
-        said, words = _of_catalog(page.id)
+        said, names = _of_catalog(page.id)
         finding = ""
-        store = self.data if viewer.scope == app.LOCAL.scope else None
-        if store is not None:
-            asked = Asked(page.path, (), viewer.scope, store, self.state(store), self.as_of)
-            if held := self.snapshots.get(asked.key):
-                finding = str(held.done.get("results", {}).get("headline", ""))
+        asked = Asked(page.path, (), viewer.scope, store, self.state(store), self.as_of)
+        if held := self.snapshots.get(asked.key):
+            finding = str(held.done.get("results", {}).get("headline", ""))
+        elif not self.ahead:
+            finding = SAY["unmade"]
         return Card(
             page.id,
             page.title,
@@ -205,7 +211,7 @@ class Site:
             said.get("persona", ""),
             said.get("cadence", ""),
             finding,
-            words,
+            names,
         )
 
     async def about_data(self, viewer: Any) -> dict[str, Any] | None:
@@ -235,8 +241,12 @@ class Site:
     # --- as HTML and as lines ---
 
     def frame(self, page: Entry | None, version: str = "", title: str = "") -> tuple[str, str]:
-        """What stands before and after a page's parts."""
-        title = title or (page.title if page else SAY["title"])
+        """What stands before and after a page's parts, in the language of the page."""
+        with words.use(words.of_page(page.id) if page else ""):
+            return self._frame(page, version, title)
+
+    def _frame(self, page: Entry | None, version: str, title: str) -> tuple[str, str]:
+        title = title or (words.term(page.title) if page else SAY["title"])
         alone = page is None or self.single
         says = (
             {"version": version} | {n: SAY[n] for n in ("working", "ready", "silent", "renewed")}
@@ -289,11 +299,16 @@ class Site:
     def title(self, page: Entry, snapshot: Snapshot) -> str:
         """Of the window."""
         month = snapshot.done.get("facts", {}).get("month")
-        return f"{page.title}, {month}" if month else page.title
+        with words.use(words.of_page(page.id)):
+            return ", ".join(filter(None, (words.term(page.title), month)))
 
     def about(self, page: Entry, snapshot: Snapshot) -> str:
         """What stands below a page."""
         kinds = downloads() if snapshot.done.get("results") else ()
+        with words.use(words.of_page(page.id)):
+            return self._about(page, snapshot, kinds)
+
+    def _about(self, page: Entry, snapshot: Snapshot, kinds: Sequence[str]) -> str:
         return portal.about(snapshot.done.get("facts", {}), query(page, snapshot), kinds, [alt for _, _, alt in pictures(snapshot)])  # fmt: skip
 
 

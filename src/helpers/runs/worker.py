@@ -12,9 +12,9 @@ import os
 import select
 import socket
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,6 @@ def work(channel: socket.socket, hold: Callable[[], None] = lambda: None) -> Non
     for job in line.lines():
         if job.get("stop"):  # came too late: the job was over
             continue
-        began = time.perf_counter()
         try:
             if job["do"] == "page":
                 line.send(done=_page(job, line))
@@ -93,9 +92,6 @@ def work(channel: socket.socket, hold: Callable[[], None] = lambda: None) -> Non
             line.send(stopped=BUG, kind=type(problem).__name__, bug=True)
         finally:
             sys.stderr.flush()
-        if os.environ.get("FINOPS_TELL"):
-            took = time.perf_counter() - began
-            sys.stderr.write(f"{job['do']} {Path(job.get('notebook', '')).stem} {took:.2f} s\n")
 
 
 def for_reader(problem: KitError) -> str:
@@ -166,8 +162,11 @@ def _write_notebook(job: Mapping[str, Any], notebook: Any) -> None:
 
         import nbformat
 
-        text = nbformat.writes(notebook)
-        Path(job["keep"]).write_bytes(gzip.compress(text.encode("utf-8"), 1, mtime=0))
+        text, file = nbformat.writes(notebook), Path(job["keep"])
+        half = file.with_name(f".{file.name}-{os.getpid()}")
+        with suppress(OSError):  # a full disk costs the downloads, not the page
+            half.write_bytes(gzip.compress(text.encode("utf-8", "replace"), 1, mtime=0))
+            half.replace(file)
 
 
 def _close_figures() -> None:

@@ -30,7 +30,11 @@ def store_option(verb: Callable) -> Callable:
 
 def looking(verb: Callable) -> Callable:
     """The options of every verb that shows pages: the organisation's look, and the language."""
-    verb = click.option("--language", envvar="FINOPS_LANGUAGE", metavar="CODE", expose_value=False, callback=_language, help="Language of the page: en or de.  [default: $FINOPS_LANGUAGE, else the look's, else en]")(verb)  # fmt: skip
+    return looked(click.option("--language", envvar="FINOPS_LANGUAGE", metavar="CODE", expose_value=False, callback=_language, help="Language of the page: en or de.  [default: $FINOPS_LANGUAGE, else the look's, else en]")(verb))  # fmt: skip
+
+
+def looked(verb: Callable) -> Callable:
+    """The organisation's look alone."""
     return click.option("--look", envvar="FINOPS_LOOK", metavar="FILE", expose_value=False, callback=_look, help="The organisation's look.yaml: name, logo, colours, amounts, dates.  [default: $FINOPS_LOOK]")(verb)  # fmt: skip
 
 

@@ -147,8 +147,9 @@ def signs() -> Writing:
 def _signs_of(code: str) -> Writing:
     from helpers.views import words
 
-    own = dict(words.of(code).writing)
-    return Writing(**own | {"months": tuple(own.get("months", ()))}) if own else Writing()
+    own: dict[str, Any] = dict(words.of(code).writing)
+    own["months"] = tuple(own.get("months", ()))
+    return Writing(**own)
 
 
 def _signs(code: str, look: Look) -> Writing:

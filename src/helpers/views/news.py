@@ -6,6 +6,7 @@ One short summary for mail, Slack and Teams; each of them writes it in a form in
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,11 @@ from helpers.views import pdf, theme
 from helpers.views.markup import plain
 
 MOST = 3  # findings and decisions that a message shows
-PICTURE = 600  # width of a picture in a mail [CSS px]; drawn at double resolution
+WIDTH = 600  # of a mail [CSS px]
+PICTURE = (
+    420  # of a picture in it [CSS px]; the drawing for phones, so that its words are large enough on one
+)
+GLUE = re.compile(r"(?<=\d) (?=(?:%|[A-Z]{3}\b))")  # a number and its unit stay on one line
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,10 @@ def news(notebook: Any, found: Mapping[str, Any], title: str) -> News:
     told = [b for whole in made for b in (_halves(whole) if whole["kind"] == "beside" else [whole])]
     findings = [
         Finding(
-            _said(b["title"]), _said(b["sub"]), b["pictures"][0]["svg"], _said(b["pictures"][0]["alt"], 600)
+            _said(b["title"]),
+            _said(b["sub"]),
+            (b["phones"] or [b["pictures"][0]["svg"]])[0],
+            _said(b["pictures"][0]["alt"], 600),
         )
         for b in told
         if b["kind"] == "figure" and b["title"] and b["pictures"]
@@ -90,7 +98,7 @@ def _halves(block: Mapping[str, Any]) -> list[Any]:
 
 
 def _said(text: str, longest: int = 300) -> str:
-    return plain(text.replace("\u200b", ""), longest)
+    return GLUE.sub("\u00a0", plain(text.replace("\u200b", ""), longest))
 
 
 def _words(item: Sequence[Mapping[str, Any]], role: str) -> str:
@@ -162,7 +170,7 @@ def mail(told: News, link: str = "", cids: Sequence[str] = ()) -> str:
         body.append(f'<p style="margin:24px 0 0"><a href="{html.escape(link)}" style="color:{c["subject"]}">The whole report</a></p>')  # fmt: skip
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(told.headline)}</title></head>'
-        f'<body style="margin:0;background:{c["paper"]}"><div style="max-width:{PICTURE}px;margin:0 auto;padding:16px;'
+        f'<body style="margin:0;background:{c["paper"]}"><div style="max-width:{WIDTH}px;margin:0 auto;padding:16px;'
         f'{font};font-size:15px;line-height:1.45;color:{c["ink"]};overflow-wrap:anywhere">{"".join(body)}</div></body></html>\n'
     )
 

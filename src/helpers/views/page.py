@@ -171,7 +171,7 @@ def render(notebook: Any, *, title: str, mode: str = "report", lang: str = "") -
     }
     import nbformat
 
-    book = nbformat.from_dict({"metadata": {}, "nbformat": 4, "nbformat_minor": 5, "cells": shown})
+    book: Any = nbformat.from_dict({"metadata": {}, "nbformat": 4, "nbformat_minor": 5, "cells": shown})
     return exporter.from_notebook_node(book, resources={"kit": kit})[0]
 
 

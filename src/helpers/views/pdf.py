@@ -295,7 +295,11 @@ def _block(node: Node, numbers: list[dict[str, Any]]) -> list[dict[str, Any]]:
         held = aside.first("table") if aside else None
         if held and (behind := _table(held, heads | {"level": 3})):
             numbers.append(behind)
-        return [{"kind": "figure", **heads, "pictures": [_picture(i) for i in node.all("img")]}]
+        narrow = [s.attributes.get("srcset", "") for s in node.all("source")]
+        phones = [_picture(Node("img", {"src": s}))["svg"] for s in narrow]  # drawn for a narrow screen
+        return [
+            {"kind": "figure", **heads, "pictures": [_picture(i) for i in node.all("img")], "phones": phones}
+        ]
     tables = node.all("table")
     if "kit-block" in kinds and len(tables) == 1 and not node.all("ul", "ol", "dl", "figure"):
         made = _table(tables[0], _heads(node))
@@ -481,6 +485,8 @@ def render(notebook: Any, found: Mapping[str, Any], *, title: str, lang: str = "
         Typst refused it, pictures left out too.
     """
     day = date.fromisoformat(found["as_of"])
+    shown = blocks(notebook, found, title)
+    _without(shown, "phones")
     value = {
         "title": _line(title),
         "author": "FinOps Playbook Kit",
@@ -490,7 +496,7 @@ def render(notebook: Any, found: Mapping[str, Any], *, title: str, lang: str = "
         "fonts": FONTS,
         "mono": (*MONO, *FONTS),
         "colours": theme.LIGHT,
-        "blocks": blocks(notebook, found, title),
+        "blocks": shown,
     }
     try:
         return compiled(TEMPLATE, value, day)
@@ -502,6 +508,14 @@ def render(notebook: Any, found: Mapping[str, Any], *, title: str, lang: str = "
         return compiled(TEMPLATE, value, day)
     except RunFailed:  # a rule of the standard that this page breaks: better a PDF with tags than none
         return compiled(TEMPLATE, value, day, standard=())
+
+
+def _without(value: Any, name: str) -> None:
+    """Take a field out of every block."""
+    if isinstance(value, dict):
+        value.pop(name, None)
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _without(each, name)
 
 
 def _pictures(value: Any) -> list[dict[str, Any]]:

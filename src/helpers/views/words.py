@@ -6,7 +6,7 @@ placeholders and plural forms. What comes from lower layers as English text (the
 a playbook's rules) is looked up by that text: `term`.
 
 Which language: `use` for a block of code, else ``$FINOPS_LANGUAGE`` (set by ``--language``), else that of the look,
-else English.
+else English. A page whose findings a language does not have is in English as a whole (`of_page`), never half of it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from helpers.terms.writing import MINUS
 FOLDER = Path(__file__).with_name("language")
 SOURCE = "en"
 VARIABLE = "FINOPS_LANGUAGE"
+LESSON = "(lesson)"  # stands in no language's list of notebooks
 FORMS = {"zero", "one", "two", "few", "many", "other"}  # of a plural, as Unicode's CLDR names them
-NO_TEXTS = {"writing", "texts"}  # sections that `say` does not read
+NO_TEXTS = {"notebooks", "writing", "texts"}  # sections that `say` does not read
 REASONS = {  # how the catalog writes why there is no value -> the same as a template that languages translate
     r"needs (?P<what>.+)": "needs {what}",
     r"(?P<columns>.+) null in every charge of (?P<month>\S+)": "{columns} null in every charge of {month}",
@@ -39,6 +40,7 @@ REASONS = {  # how the catalog writes why there is no value -> the same as a tem
     r"the table (?P<table>\S+) has no column (?P<columns>.+)": "the table {table} has no column {columns}",
 }
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_page = [""]  # the notebook whose page this process makes; set by `settle`
 _chosen: ContextVar[str] = ContextVar("language of the page at hand", default="")
 
 
@@ -56,12 +58,15 @@ class Language:
         English text of a lower layer to this language's; empty for English.
     writing : mapping
         How numbers, amounts and days are written (fields of `terms.writing.Writing`).
+    notebooks : frozenset of str
+        Notebooks whose pages are whole in this language.
     """
 
     code: str
     says: Mapping[str, str | Mapping[str, str]]
     texts: Mapping[str, str]
     writing: Mapping[str, Any]
+    notebooks: frozenset[str] = frozenset()
 
 
 def say(key: str, **values: object) -> str:
@@ -215,12 +220,37 @@ def foreign(found: Any) -> bool:
 
 def language() -> str:
     """Code of the page's language."""
-    chosen = _chosen.get() or os.environ.get(VARIABLE, "")
+    return _chosen.get() or (of_page(_page[0]) if _page[0] else _asked())
+
+
+def _asked() -> str:
+    chosen = os.environ.get(VARIABLE, "")
     if not chosen:
         from helpers.views import look
 
         chosen = look.current().language
     return chosen or SOURCE
+
+
+def of_page(notebook_id: str) -> str:
+    """The language that a notebook's page has when this process' language is asked for.
+
+    English where the language does not have the notebook's findings: a page with German frames round English sentences
+    would be in neither, and 1.234 beside 1,234 would be two numbers.
+
+    Examples
+    --------
+    >>> with use("de"):
+    ...     of_page("practitioner_kpis"), of_page("sustainability_emissions")
+    ('de', 'en')
+    """
+    asked = _chosen.get() or _asked()
+    return asked if asked == SOURCE or notebook_id in of(asked).notebooks else SOURCE
+
+
+def settle(notebook_id: str) -> None:
+    """This process makes the page of this notebook from here on; its lesson is in English (its prose is)."""
+    _page[0] = LESSON if os.environ.get("FINOPS_MODE") == "lesson" else notebook_id
 
 
 def languages() -> tuple[str, ...]:
@@ -286,7 +316,8 @@ def of(code: str) -> Language:
     for section, found in raw.items():
         if section not in NO_TEXTS:
             flat |= _flat(found, section)
-    return Language(code, flat, raw.get("texts") or {}, raw.get("writing") or {})
+    whole = frozenset(raw.get("notebooks") or ())
+    return Language(code, flat, raw.get("texts") or {}, raw.get("writing") or {}, whole)
 
 
 def placeholders(text: str | Mapping[str, str]) -> set[str]:
