@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -37,7 +38,10 @@ def starter(tmp_path_factory, book, two) -> Iterator[Callable[..., Served]]:
     for made in running:
         made.process.terminate()
     for made in running:
-        made.process.wait(timeout=20)
+        try:
+            made.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            made.process.kill()
 
 
 @pytest.fixture(scope="session")

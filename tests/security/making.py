@@ -134,6 +134,7 @@ class Answer:
     headers: dict[str, str]
     seconds: float
     cookies: dict[str, str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)  # of cookies, as they came
 
 
 @dataclass
@@ -179,7 +180,8 @@ class Served:
             if name.lower() == "set-cookie"
         }
         line.close()
-        return Answer(found.status, text, dict(found.getheaders()), time.monotonic() - began, cookies)
+        told = [part for name, part in found.getheaders() if name.lower() == "set-cookie"]
+        return Answer(found.status, text, dict(found.getheaders()), time.monotonic() - began, cookies, told)
 
     def kernel(self, who: str) -> str:
         """A page of this person, and the id of its kernel."""

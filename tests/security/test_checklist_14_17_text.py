@@ -126,10 +126,14 @@ def test_14_the_lesson_page_and_its_widgets(starter, hostile, tmp_path, watched)
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     )
     told = repr([p for p in PAYLOADS if len(p) < 200])
-    exercise = (
-        "from helpers.lessons.exercises import Exercise, Mistake\nfrom decimal import Decimal\nanswer = ...\n"
-        "for n, p in enumerate(texts[:6]):\n"
-        "    Exercise(n + 1, p, 2, p, p, 'money', Decimal(1), p, (Mistake(Decimal(2), p),), p[:40]).check(answer)\n"
+    begun = (
+        "from helpers.lessons.exercises import Exercise, Mistake\nfrom decimal import Decimal\nanswer = ..."
+    )
+    asks = [
+        f"p = texts[{n}]\nExercise({n + 1}, p, 2, p, p, 'money', Decimal(1), p, (Mistake(Decimal(2), p),), p[:40]).check(answer)"
+        for n in range(6)
+    ]
+    asks.append(
         "Exercise(9, 'Choose', 2, 'Why?', 'Look.', 'choice', texts[0], 'Yes.', (), '', tuple(texts)).check()"
     )
     book.cells = [
@@ -142,7 +146,8 @@ def test_14_the_lesson_page_and_its_widgets(starter, hostile, tmp_path, watched)
         ),
         new_code_cell("for p in texts: display(HTML(p)); display(Markdown(p)); display(p)"),
         new_code_cell("import pandas\ndisplay(pandas.DataFrame({p: [p] for p in texts}))"),
-        new_code_cell(exercise, metadata={"tags": ["exercise"]}),
+        new_code_cell(begun),
+        *(new_code_cell(ask, metadata={"tags": ["exercise"]}) for ask in asks),
         new_code_cell(
             "from helpers.views import controls\ncontrols.explore({'provider': ['', *texts]}, {'provider': ''}, lambda **k: HTML('<p>' + __import__('html').escape(str(k)) + '</p>'))",
             metadata={"tags": ["exercise"]},

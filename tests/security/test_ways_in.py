@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -149,12 +150,10 @@ def test_a_code_of_another_login_is_refused(server, provider):
 def test_a_new_key_of_the_provider_is_fetched(server, provider):
     assert logged_in(server)[0].status == 302
     provider.turn_key()
-    first = logged_in(server)[0].status
-    if first == 403:  # keys are read again at most once a minute
-        identity_at = server.said()
-        assert "InvalidKeyIdError" in identity_at or "Invalid" in identity_at
-    else:
-        assert first == 302
+    until = time.monotonic() + 3 * identity.KEYS_HOLD
+    while (found := logged_in(server)[0].status) == 403 and time.monotonic() < until:
+        time.sleep(0.5)
+    assert found == 302
 
 
 @pytest.mark.parametrize(
@@ -188,7 +187,7 @@ def test_a_forged_or_foreign_cookie_is_nobody(server):
 def test_the_cookie_is_the_browsers_own(server):
     location, cookies = to_provider(server)
     raw = server.ask(back(location), Cookie=browser(cookies))
-    said = raw.headers["Set-Cookie"]
+    said = next(line for line in raw.lines if "finops-login-" in line and "state" not in line)
     assert "HttpOnly" in said
     assert "SameSite=Lax" in said
 
@@ -217,7 +216,7 @@ def test_a_provider_that_says_another_issuer_or_nothing(provider, wrong, said):
 def test_in_a_browser(server, page, provider):
     page.goto(server.address)
     page.get_by_role("link", name="Log in").click()
-    page.locator(".kit-headline").wait_for(timeout=30_000)
+    page.locator(".kit-headline").wait_for(timeout=90_000)
     assert OURS in page.locator(".kit-headline").inner_text()
     assert page.outside == []
 
@@ -268,7 +267,7 @@ def test_the_form_works_in_a_browser_and_so_does_the_way_out(with_token, page):
     page.get_by_text("That was not right.").wait_for(timeout=15_000)
     page.get_by_label("Password or token").fill(making.PROXY)
     page.keyboard.press("Enter")
-    page.locator(".kit-headline").wait_for(timeout=60_000)
+    page.locator(".kit-headline").wait_for(timeout=90_000)
     assert OURS in page.locator(".kit-headline").inner_text()
     page.goto(with_token.address + "logout")
     page.get_by_role("button", name="Log out").click()

@@ -51,7 +51,6 @@ DOORS = "kit_doors"  # the server's settings keep its `Doors` here
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -144,6 +143,7 @@ class Locked:
     settings: Any
     request: Any
     current_user: Any
+    referrer = "no-referrer"  # with it a browser sends `Origin: null` beside a form
     open_methods: frozenset[str] = (
         frozenset()
     )  # that answer people who are not logged in: of a login's own handlers
@@ -172,6 +172,7 @@ class Locked:
         super().set_default_headers()  # type: ignore[misc]
         for name, value in HEADERS.items():
             self.set_header(name, value)  # type: ignore[attr-defined]
+        self.set_header("Referrer-Policy", self.referrer)  # type: ignore[attr-defined]
         if self.doors.secure:
             self.set_header("Strict-Transport-Security", "max-age=31536000")  # type: ignore[attr-defined]
         self.clear_header("Server")  # type: ignore[attr-defined]

@@ -93,6 +93,8 @@ class FromHub(Locked, HubOAuthCallbackHandler, JupyterHandler):
 class LeaveHub(Locked, JupyterHandler):
     """Log out here, then at the hub."""
 
+    referrer = "same-origin"
+
     async def post(self) -> None:
         auth: Any = self.identity_provider.hub_auth  # type: ignore[attr-defined]
         auth.clear_cookie(self)

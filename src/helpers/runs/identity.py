@@ -46,6 +46,7 @@ MUST = {"openid": ("issuer", "client_id"), "header": ("name",)}
 HOURS = 8  # a login holds so long
 PENDING, MOST_PENDING = 600, 1000  # seconds to log in elsewhere, and how many may be at it
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+KEYS_HOLD = 5.0  # seconds between two looks at a provider's keys
 LEEWAY = 60  # seconds that two clocks may differ
 TRIES, WHILE = 20, 60.0  # wrong passwords from one address within so many seconds
 SHORTEST = 16  # signs of a shared secret
@@ -382,7 +383,7 @@ def _with_form(title: str, line: str, form: str) -> str:
 class Login(Locked, LoginFormHandler):
     """A form with one field, for the ways that share one secret; ``/login?token=…`` is the link a server prints."""
 
-    open_methods = frozenset({"get", "post"})
+    open_methods, referrer = frozenset({"get", "post"}), "same-origin"
     attempts = Attempts()
 
     def _render(self, message: Any = None) -> None:
@@ -429,6 +430,8 @@ class Login(Locked, LoginFormHandler):
 
 class Logout(Locked, JupyterHandler):
     """The end of a login; asked for by a form, not by a link that anybody could send."""
+
+    referrer = "same-origin"
 
     async def get(self) -> None:
         form = (
@@ -599,10 +602,10 @@ class OpenID(Way):
         return self._told
 
     def keys(self, again: bool = False) -> Any:
-        """The provider's keys; read again, at most once a minute, where a token names one that is not there."""
+        """The provider's keys; read again, not more often than each few seconds, where a token names another."""
         from joserfc.jwk import KeySet
 
-        if self._keys is None or (again and time.monotonic() - self._keys_at > 60):
+        if self._keys is None or (again and time.monotonic() - self._keys_at > KEYS_HOLD):
             self._keys = KeySet.import_key_set(self._get(self.provider()["jwks_uri"]))
             self._keys_at = time.monotonic()
         return self._keys
