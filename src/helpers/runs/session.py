@@ -267,7 +267,9 @@ def begin(
         If a total of the store differs from its sources.
     """
     from helpers.data import allocation, open_charges, store
+    from helpers.views import words
 
+    words.settle(notebook_id)
     folder = _store(data)
     day = parse_day(as_of) if as_of else None
     if os.environ.get("FINOPS_MODE") == "report":
@@ -276,7 +278,6 @@ def begin(
     held = _held(charges)
     snapshot = store.snapshot(folder, day)
     today = day or date.fromisoformat(snapshot["as_of"])
-    _settle(notebook_id)
     for name, given in (("provider", provider), ("department", department), ("currency", currency)):
         _known(name, given, {r[name] for r in held} - {""})
     shown = [
@@ -356,13 +357,6 @@ def begin(
             "currency": currency,
         },
     )
-
-
-def _settle(notebook_id: str) -> None:
-    """The page's language, before its first text."""
-    from helpers.views import words
-
-    words.settle(notebook_id)
 
 
 def _basis(rules: tuple[int, str, date] | None) -> str:
