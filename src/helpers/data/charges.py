@@ -84,21 +84,6 @@ def open_charges(
     return backend.table("joined")
 
 
-def chosen(on: str = "") -> str:
-    """The engine's name, once it is known.
-
-    Raises
-    ------
-    UsageError
-    """
-    name = on or os.environ.get(ENGINE, "") or ENGINES[0]
-    if name not in ENGINES:
-        raise UsageError(
-            f"engine {name[:40]!r}", f"one of {', '.join(ENGINES)}", f"mend {ENGINE}, or leave it empty"
-        )
-    return name
-
-
 def live_files(store: Path, state: State, as_of: date | None) -> list[Path]:
     """Absolute paths of the live files; says so where there is none or one is missing."""
     layout.refuse_vacuumed(store, state, as_of)
@@ -134,3 +119,18 @@ def stored_sql(files: list[Path], state: State) -> str:
     names = ", ".join(layout.quoted(c) for c in columns)
     # union_by_name opens every footer before the first row, so only where the files differ
     return f"SELECT {names} FROM read_parquet({listed(files)}, union_by_name = {str(not alike).lower()})"
+
+
+def chosen(on: str = "") -> str:
+    """The engine's name, once it is known.
+
+    Raises
+    ------
+    UsageError
+    """
+    name = on or os.environ.get(ENGINE, "") or ENGINES[0]
+    if name not in ENGINES:
+        raise UsageError(
+            f"engine {name[:40]!r}", f"one of {', '.join(ENGINES)}", f"mend {ENGINE}, or leave it empty"
+        )
+    return name
