@@ -41,13 +41,14 @@ def main() -> None:
 
     \b
     Exit codes: 0 done · 1 findings (check only) · 2 usage · 3 not reconciled
-                4 damaged · 5 refused or failed, nothing changed
+                4 damaged · 5 refused or failed, nothing changed · 6 batch unfinished
     Times without a zone are UTC.
     """
 
 
 # verb -> (its module in helpers.verbs, one line for `finops --help`)
 main.elsewhere = {
+    "batch": ("batch", "Many reports from one plan, on this machine or many; schedules for it."),
     "deliver": ("deliver", "Deliver a finished report to a folder, by e-mail or to a webhook; never twice."),
 }
 
@@ -447,10 +448,8 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory, 
             err=True,
         )
     tell = (lambda section: click.echo(f"… {section}", err=True)) if sys.stderr.isatty() else None
-    manifest = reports.make(path, Path(to), given, timeout=timeout, memory=memory * 1_000_000, tell=tell)
-    if wanted:
-        formats.write(Path(to), wanted)
-        manifest = formats.manifest(Path(to))
+    how = reports.How(formats=wanted)
+    manifest = reports.make(path, Path(to), given, timeout=timeout, memory=memory * 1_000_000, tell=tell, how=how)  # fmt: skip
     seconds = manifest["timings"]["seconds"]["all"]
     click.echo(f"{Path(to).resolve() / 'index.html'}")
     click.echo(

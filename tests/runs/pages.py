@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 CODE = """
 import os, signal, time
@@ -26,6 +30,24 @@ CHOICES = """
 controls.explore({"month": ["2026-09", "2026-08"], "department": ["", "a", "b"]},
                  {"month": month or "2026-09", "department": department}, lambda **k: None)
 """
+
+
+class Loop:
+    """An event loop in a thread of its own: that of the browser tests may be running in this one."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Any], timeout: float = 300) -> Any:
+        """Wait for some work and give its result."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
+
+    def close(self) -> None:
+        """Stop the loop; processes started from it end with its thread."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
 
 
 def notebook(folder: Path, name: str = "small") -> Path:

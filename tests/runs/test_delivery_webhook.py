@@ -87,7 +87,8 @@ LINK = {"link": "https://reports.example/{month}/{department}/"}
 
 
 def test_slack_gets_blocks_of_plain_text(made, tmp_path, chat):
-    assert delivery.send(made, hook(**LINK), tmp_path / "r.jsonl").state == SENT
+    said = delivery.send(made, hook(**LINK), tmp_path / "r.jsonl")
+    assert (said.state, said.to) == (SENT, "slack at 127.0.0.1")
     ((path, heads, body),) = chat.got
     assert path.endswith(SECRET) and heads["Content-Type"] == "application/json"
     kinds = [b["type"] for b in body["blocks"]]

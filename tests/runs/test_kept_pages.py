@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -53,7 +52,11 @@ def by_workers(asked: list[Asked], folder: Path) -> list[Snapshot]:
         fresh = Snapshots(folder)  # as another server finds them
         return [fresh.get(each.key) for each in asked]
 
-    return asyncio.run(work())
+    loop = pages.Loop()
+    try:
+        return loop.run(work(), 900)
+    finally:
+        loop.close()
 
 
 def compare(stem: str, store: Path, given: dict[str, str], folder: Path) -> None:

@@ -20,8 +20,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are for
 
 @pytest.fixture(scope="module")
 def runner():
-    with asyncio.Runner() as held:
-        yield held
+    held = pages.Loop()
+    yield held
+    held.close()
 
 
 @pytest.fixture(scope="module")

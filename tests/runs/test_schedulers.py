@@ -134,7 +134,7 @@ def test_systemd_quotes_and_hardens(plan):
     assert words[-3:] == ["batch", "run", str(plan)]
     (writes,) = [x for x in text.splitlines() if x.startswith("ReadWritePaths=")]
     held = [unit_word(w, False) for w in re.findall(r'"((?:[^"\\]|\\.)*)"', writes)]
-    assert held == [str(plan.parent / "reports"), str(plan.parent), str(plan.parent / "published")]
+    assert held == [str(plan.parent / "reports"), str(plan.parent / "published")]
     for line in ("ProtectSystem=strict", "NoNewPrivileges=yes", "MemoryMax=4000M", "TimeoutStartSec=4h"):
         assert f"\n{line}\n" in text
     assert "OnCalendar=*-*-* 06:00:00 Europe/Berlin\n" in made(plan, "systemd")["finops-monthly.timer"]

@@ -102,5 +102,7 @@ def test_in_german():
 def test_a_broken_page_has_no_link():
     read = Reading(portal.body([Card("bad", "Bad", broken=True)], FACTS))
     assert "its notebook is damaged" in read.text
-    cards = portal.body([Card("bad", "Bad", broken=True)], FACTS).split("kit-cards", 1)[1].split("</ul>", 1)[0]
+    cards = (
+        portal.body([Card("bad", "Bad", broken=True)], FACTS).split("kit-cards", 1)[1].split("</ul>", 1)[0]
+    )
     assert "<a " not in cards

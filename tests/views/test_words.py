@@ -46,6 +46,10 @@ def test_what_the_practitioners_page_takes_from_the_catalog_is_translated(code):
             needed |= {v.empty for v in record.variants if v.empty}
             assert record.plain, f"{record.id}: plain words stand under each of the practitioner's numbers"
             needed |= {kpis.COMPANIONS[n] for v in record.variants for n in v.needs}
+    needed |= {
+        playbooks.playbook("practitioner_kpis").question,
+        playbooks.playbook("practitioner_kpis").cadence,
+    }
     for rule in playbooks.playbook("practitioner_kpis").decisions:
         needed |= {rule.title, rule.do, rule.owner}
     needed |= {said for pair in sentences.CAUSES.values() for said in pair} | set(words.REASONS.values())
@@ -67,6 +71,7 @@ def test_no_translation_is_left_of_a_text_that_is_gone(code):
     for name in playbooks.ids():
         for rule in playbooks.playbook(name).decisions:
             held |= {rule.title, rule.do, rule.owner}
+        held |= {playbooks.playbook(name).question, playbooks.playbook(name).cadence}
     held |= {notebooks.title(notebooks.find(name)) for name in notebooks.ids()}
     columns = {
         "service",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from helpers.data import allocation, layout
+from helpers.data import allocation, layout, shared
 from helpers.data.engine import engine, listed, lock, unreadable
 from helpers.data.history import State
 from helpers.terms.errors import Damaged, Refused, UsageError
@@ -70,12 +70,16 @@ def open_charges(
 
         return spark.charges(store, as_of)
     store = layout.need(store)
-    state = layout.state_of(store, as_of)
-    files = live_files(store, state, as_of)
+    ready = shared.charges(store, as_of)
+    if ready:
+        con, files = engine(memory, threads or shared.threads()), [ready]
+        con.execute(f"CREATE VIEW joined AS SELECT * FROM read_parquet({listed(files)})")
+        backend = ibis.duckdb.from_connection(con)
+        lock(con, files)
+        return backend.table("joined")
     con = engine(memory, threads)
     try:
-        con.execute(f"CREATE VIEW charges AS {stored_sql(files, state)}")
-        con.execute(f"CREATE VIEW joined AS {allocation.joined_view(con, store, as_of)}")
+        files = joined(con, store, as_of)
     except duckdb.Error as problem:
         con.close()
         raise unreadable(problem) from problem
@@ -84,19 +88,13 @@ def open_charges(
     return backend.table("joined")
 
 
-def chosen(on: str = "") -> str:
-    """The engine's name, once it is known.
-
-    Raises
-    ------
-    UsageError
-    """
-    name = on or os.environ.get(ENGINE, "") or ENGINES[0]
-    if name not in ENGINES:
-        raise UsageError(
-            f"engine {name[:40]!r}", f"one of {', '.join(ENGINES)}", f"mend {ENGINE}, or leave it empty"
-        )
-    return name
+def joined(con: Any, store: Path, as_of: date | None) -> list[Path]:
+    """Make the views ``charges`` and ``joined`` of a store; the live files behind them."""
+    state = layout.state_of(store, as_of)
+    files = live_files(store, state, as_of)
+    con.execute(f"CREATE VIEW charges AS {stored_sql(files, state)}")
+    con.execute(f"CREATE VIEW joined AS {allocation.joined_view(con, store, as_of)}")
+    return files
 
 
 def live_files(store: Path, state: State, as_of: date | None) -> list[Path]:
@@ -134,3 +132,18 @@ def stored_sql(files: list[Path], state: State) -> str:
     names = ", ".join(layout.quoted(c) for c in columns)
     # union_by_name opens every footer before the first row, so only where the files differ
     return f"SELECT {names} FROM read_parquet({listed(files)}, union_by_name = {str(not alike).lower()})"
+
+
+def chosen(on: str = "") -> str:
+    """The engine's name, once it is known.
+
+    Raises
+    ------
+    UsageError
+    """
+    name = on or os.environ.get(ENGINE, "") or ENGINES[0]
+    if name not in ENGINES:
+        raise UsageError(
+            f"engine {name[:40]!r}", f"one of {', '.join(ENGINES)}", f"mend {ENGINE}, or leave it empty"
+        )
+    return name

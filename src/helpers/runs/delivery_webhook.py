@@ -86,6 +86,10 @@ class Webhook(Delivery):
             f"{self.form} {urlsplit(address).hostname} {hashlib.sha256(address.encode()).hexdigest()[:16]}"
         ]
 
+    def shown(self, target: str) -> str:
+        """Form and host, without the address or its hash."""
+        return " at ".join(target.split(" ")[:2])
+
     def deliver(self, facts: Facts, targets: Sequence[str]) -> Outcome:
         """Post it."""
         from helpers.runs.delivery_mail import _news

@@ -178,7 +178,7 @@ class Pool:
             self.channel.setblocking(False)
         self._task(self._watch())
 
-    async def close(self, within: float = 5.0) -> None:
+    async def close(self, within: float = 2.0) -> None:
         """End every worker, whatever it does; those who wait are told."""
         self.closing = True
         for job in [*self.queue, *self.jobs.values()]:
@@ -192,10 +192,9 @@ class Pool:
         for task in list(self.tasks):
             task.cancel()
         if self.zygote is not None:
-            try:
+            self.zygote.kill()  # it holds nothing; whatever it forked ends with it
+            with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.to_thread(self.zygote.wait), within)
-            except TimeoutError:
-                self.zygote.kill()
         for worker in list(self.workers):
             self._gone(worker)
 

@@ -165,7 +165,7 @@ def read(plan: Path, at: str = "06:00", zone: str = "UTC") -> Job:
         int(found[1]),
         int(found[2]),
         zone,
-        tuple(dict.fromkeys([to, to.parent, *writes])),
+        tuple(dict.fromkeys([to, *writes])),
         tuple(dict.fromkeys(outside)),
         tuple(sorted({v for d in delivered for v in _variables(d)})),
     )

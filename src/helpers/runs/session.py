@@ -266,13 +266,15 @@ def begin(
     NotReconciled
         If a total of the store differs from its sources.
     """
-    from helpers.data import cut, store
+    from helpers.data import cut, delta, store
     from helpers.views import words
 
     words.settle(notebook_id)
     folder = _store(data)
     day = parse_day(as_of) if as_of else None
     if os.environ.get("FINOPS_MODE") == "report":
+        if not delta.pinned(folder):
+            delta.pin(folder)  # one state from here to the last cell, whatever is delivered meanwhile
         store.verify(folder, deep=True)  # a flipped byte can be read as another amount: 6 % of them are
     opened = open_store(folder, day)
     charges, held, snapshot, reconciliation = (
@@ -414,10 +416,12 @@ def _at_hand(charges: Any, rows: int) -> Any:
 
 def open_store(folder: Path, day: date | None) -> Opened:
     """Open a store and reconcile it, or take what `keep_open` kept."""
-    from helpers.data import allocation, open_charges, store
+    from helpers.data import allocation, delta, open_charges, store
 
     if _kept is not None and (folder, day) in _kept:
         return _kept[folder, day]
+    if _kept is not None and not delta.pinned(folder):
+        delta.pin(folder)  # every table that a later run asks for is of the state that is kept open
     charges = open_charges(folder, day)
     opened = Opened(
         charges=charges,

@@ -174,7 +174,7 @@ def meaning(kpi: Any) -> Meaning:
         Attributes id, variant; definition (or formula) for one that is in no catalog.
     """
     try:
-        record = catalog.kpis.record(str(kpi.id))
+        record = catalog.kpis.record(str(getattr(kpi, "id", "")))
     except UsageError:
         said = plain(getattr(kpi, "formula", None) or getattr(kpi, "definition", None) or "", 800)
         return Meaning("", said, "", "")
@@ -235,7 +235,7 @@ def definitions(kpis: Sequence[Any]) -> Shown:
             name = term(plain(kpi.name))
             variant = term(plain(kpi.variant)) if getattr(kpi, "variant", None) else ""
             # variants of one KPI stand together: what they share is said once
-            formulas = held.setdefault((str(kpi.id), name, replace(found, formula="")), [])
+            formulas = held.setdefault((str(getattr(kpi, "id", "")), name, replace(found, formula="")), [])
             if (variant, found.formula) not in formulas:
                 formulas.append((variant, found.formula))
     terms, lines = [], []
