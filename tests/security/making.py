@@ -243,7 +243,7 @@ def start(
             [sys.executable, "-c", START, json.dumps(said)], env=env, stdout=out, stderr=out
         )
     made = Served(process, port, log, folder / "routes.json", folder / "audit.jsonl", folder)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while time.monotonic() < until and process.poll() is None:
         try:
             made.ask("/nowhere", timeout=5)
