@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections import Counter
 from decimal import Decimal as D
+from pathlib import Path
 
 import openpyxl
 import pyarrow as pa
@@ -18,6 +19,7 @@ import pypdf
 import pytest
 from click.testing import CliRunner
 from tests.runs.finished import finished, results
+from tests.runs.making import notebook
 
 from helpers import __main__ as cli
 from helpers.runs import formats, report, sheets
@@ -215,20 +217,30 @@ def test_a_full_disk_leaves_no_half_file(made, tmp_path, monkeypatch):
     assert (copy / "manifest.json").read_bytes() == before
 
 
-def test_finops_report_makes_them(larkspur, tmp_path):
-    """A real notebook: the PDF and the tables of the practitioner's report, and a second run over it."""
-    words = ["report", "practitioner_kpis", "-p", "month=2026-09", "--data", str(larkspur), "--to", str(tmp_path / "r")]  # fmt: skip
-    done = CliRunner().invoke(cli.main, [*words, "--format", "pdf,csv,parquet"])
-    assert done.exit_code == 0, done.output
-    made = {p.name for p in (tmp_path / "r").iterdir()}
-    assert made == {*report.FILES, "report.pdf", "tables"}
-    reader = pypdf.PdfReader(tmp_path / "r" / "report.pdf")
-    assert structure(reader)[0]["/Figure"] == 9
+def test_a_real_report_in_all_forms(report_of_september, tmp_path):
+    """The practitioner's, of the sample company."""
+    folder = Path(shutil.copytree(report_of_september, tmp_path / "r"))
+    formats.write(folder, ["pdf", "csv", "parquet"])
+    assert {p.name for p in folder.iterdir()} == {*report.FILES, "report.pdf", "tables"}
+    reader = pypdf.PdfReader(folder / "report.pdf")
+    assert structure(reader)[0]["/Figure"] == (folder / "index.html").read_text("utf-8").count("<img ") == 9
     assert b"pdfuaid:part>1" in reader.trailer["/Root"]["/Metadata"].get_data()
-    found = json.loads((tmp_path / "r" / "results.json").read_text("utf-8"))
-    kpis = pq.read_table(tmp_path / "r" / "tables" / "kpis.parquet").to_pylist()
+    found = json.loads((folder / "results.json").read_text("utf-8"))
+    kpis = pq.read_table(folder / "tables" / "kpis.parquet").to_pylist()
     assert [None if k["value"] is None else D(k["value"]) for k in found["kpis"]] == [
         k["value"] for k in kpis
     ]
-    bad = CliRunner().invoke(cli.main, [*words, "--format", "docx"])
-    assert bad.exit_code == 2 and "no format 'docx'" in bad.output
+
+
+def test_finops_report_makes_them(tmp_path):
+    """Whatever a notebook shows; a form that there is not is refused before anything runs."""
+    made = notebook(tmp_path / "tiny.ipynb")
+    words = ["report", str(made), "--to", str(tmp_path / "r"), "--format"]
+    bad = CliRunner().invoke(cli.main, [*words, "docx"])
+    assert bad.exit_code == 2 and "no format 'docx'" in bad.output and not (tmp_path / "r").exists()
+    done = CliRunner().invoke(cli.main, [*words, "PDF,csv"])
+    assert done.exit_code == 0, done.output
+    assert {p.name for p in (tmp_path / "r").iterdir()} == {*report.FILES, "report.pdf", "tables"}
+    again = CliRunner().invoke(cli.main, words[:-1])  # and one without takes its place
+    assert again.exit_code == 0, again.output
+    assert {p.name for p in (tmp_path / "r").iterdir()} == set(report.FILES)
