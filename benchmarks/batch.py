@@ -213,6 +213,9 @@ def main(
         made = [r for s in summaries for r in s["reports"]]
         assert len(made) == len(whole) and all(r["state"] == "done" and r["exact"] for r in made)
         again = [timed(lambda f=folder / f"plan-{n + 1}.yaml": batch(f))[0] for n in range(blocks)]
+        for n in range(blocks):
+            told = json.loads((folder / f"batch-{n + 1}" / "summary.json").read_text())
+            assert {r["state"] for r in told["reports"]} == {"standing"}
 
     def each(name: str, part_: int) -> float:
         return sum(t[part_] for t in times[name]) / sum(t[2] for t in times[name])

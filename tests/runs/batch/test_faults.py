@@ -130,7 +130,7 @@ def test_killed_at_a_hundred_random_moments(tmp_path):
     assert seen["killed"] == 100
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_stop_ends_within_ten_seconds_and_leaves_a_state_to_go_on_from(tmp_path, monkeypatch, number):
     monkeypatch.setitem(ENV, "RUNS", str(tmp_path / "runs"))
     monkeypatch.setitem(ENV, "NAP", "600")

@@ -199,6 +199,16 @@ def test_a_mended_kit_makes_its_reports_again(made, monkeypatch):
     assert set(why(made).values()) == {"newer kit"}
 
 
+def test_another_look_or_language_makes_the_reports_again(made, monkeypatch):
+    (made / "look.yaml").write_text("name: Ours\n")
+    monkeypatch.setenv("FINOPS_LOOK", str(made / "look.yaml"))
+    first = why(made)
+    assert set(first.values()) == {"newer look"}
+    before = running._look_of_pages()
+    (made / "look.yaml").write_text("name: Theirs\n")
+    assert running._look_of_pages() != before
+
+
 def test_a_report_made_by_hand_is_made_again(made):
     place = made / "reports/2026-09/a"
     reports.make(made / "tiny.ipynb", place, {"team": "a", "month": "2026-09"})

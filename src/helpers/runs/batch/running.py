@@ -225,6 +225,8 @@ class _Batch:
             self._post(item)
 
     def _prepare(self) -> None:
+        if os.environ.get("FINOPS_ENGINE", "duckdb") != "duckdb":
+            return  # another engine reads the store itself
         for store in self.stores.values():
             many = sum(i.store is store and i.report.reads_store for i in self.todo)
             if many >= WORTH and store.seen and not store.shared:
@@ -282,6 +284,7 @@ class _Batch:
             "memory": report.limits.memory,
             "fingerprint": item.fingerprint,
             "expected": store.version,
+            "env": {name: os.environ[name] for name in work.PASSED if name in os.environ},
         }
         self.telemetry.started(item)
         self.say.started(item)
@@ -496,6 +499,7 @@ def _items(plan: Plan, stores: Mapping[str, Store], tidy: bool = False) -> list[
         for name, s in stores.items()
         if s.seen
     }
+    look = _look_of_pages()
     found, sha = [], cache(_sha)  # of this moment: a notebook may be mended before the next run
     for one in expand(plan, held):
         place = plan.to / one.folder
@@ -509,7 +513,7 @@ def _items(plan: Plan, stores: Mapping[str, Store], tidy: bool = False) -> list[
             "parameters": dict(one.given),
             "formats": list(one.formats),
             "viewer": one.viewer.scope if one.viewer else "",
-            "look": _look_of_pages(),
+            "look": look,
         }
         print_ = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
         item = Item(one, place, parts, print_, stores[one.viewer.name if one.viewer else ""])
@@ -540,11 +544,14 @@ def _sha(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-@cache
 def _look_of_pages() -> str:
+    """A mark of how pages look: the kit's style, an organisation's look, the language, the engine."""
     from helpers.views import theme
 
-    return hashlib.sha256(theme.css().encode()).hexdigest()[:16]
+    told = [theme.css(), *(os.environ.get(name, "") for name in work.PASSED)]
+    look = os.environ.get("FINOPS_LOOK", "")
+    told.append(_sha(Path(look)) if look else "")
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def _inside(plan: Plan, place: Path) -> None:

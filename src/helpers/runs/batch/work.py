@@ -23,6 +23,11 @@ from helpers.terms.period import parse_day
 Tell = Callable[[str], None]
 WAIT = 60.0  # for another process that writes the same report [s]
 MOST_CHANGES = 40
+PASSED = (
+    "FINOPS_LOOK",
+    "FINOPS_LANGUAGE",
+    "FINOPS_ENGINE",
+)  # variables that a report depends on, wherever it is made
 
 
 def look(store: str, as_of: str = "", tell: Tell | None = None) -> dict[str, Any]:
@@ -95,6 +100,7 @@ def report(
     memory: int,
     fingerprint: str,
     expected: str,
+    env: Mapping[str, str] | None = None,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Make one report, unless the very same is there.
@@ -107,6 +113,9 @@ def report(
     """
     from helpers.runs import report as reports
 
+    for name in PASSED:  # this process is the report's own
+        os.environ.pop(name, None)
+    os.environ.update(env or {})
     settings = reports.How(**{**how, "formats": tuple(how["formats"])})
     begun, until, place = time.perf_counter(), time.monotonic() + WAIT, Path(to)
     while True:
