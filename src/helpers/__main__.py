@@ -44,7 +44,9 @@ def main() -> None:
 
 
 # verb -> (its module in helpers.verbs, one line for `finops --help`)
-main.elsewhere = {}
+main.elsewhere = {
+    "detect": ("detect", "Find what stands out in one measured series."),
+}
 
 
 @main.command()
