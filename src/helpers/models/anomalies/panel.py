@@ -49,6 +49,8 @@ class Policy:
         Days after which an incident that goes on is the new usual.
     quiet : int
         Days below the limit that end an incident.
+    rest : int
+        Days after a new usual before a mean of a week is judged again: what was expected still lags behind it.
     """
 
     level: int = 14
@@ -61,6 +63,7 @@ class Policy:
     least: float = 1.0
     settle: int = 28
     quiet: int = 3
+    rest: int = 14
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,7 @@ class _Walk:
         self.seen = np.zeros(count, dtype=int)
         self.last = np.zeros(count, dtype=int)
         self.most = np.zeros(count)
+        self.rested = np.zeros(count, dtype=int)
         self.found: list[Episode] = []
 
     def step(self, day: int) -> None:
@@ -246,6 +250,7 @@ class _Walk:
         limit = np.maximum(np.maximum(self.scales * scale / 2, self.policy.slow * expected), least)
         above = past > 0.5 * limit[:, None]
         slow = (mean > limit) & (above.sum(axis=1) >= WEEK - 1)
+        slow &= day >= self.rested
         return slow, day - WEEK + 1 + above.argmax(axis=1)
 
     def _open(self, day: int, new: Array, began: Array) -> None:
@@ -270,6 +275,7 @@ class _Walk:
             self._note(i, bool(old[i] and not gone[i]))
             if old[i]:  # the new usual: learn from what was really seen
                 begin = self.begun[i]
+                self.rested[i] = day + policy.rest
                 self.usual[i, begin : day + 1] = self.values[i, begin : day + 1]
         self.inside &= ~(gone | old)
 
