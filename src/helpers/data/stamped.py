@@ -91,7 +91,9 @@ def _rows(file: Path, name: str) -> list[tuple[int, datetime, float]]:
             if not any(c.strip() for c in cells):
                 continue
             if len(cells) <= max(when, what):
-                raise BadInput(f"{len(cells)} cells", f"{len(header)}", "complete the line", file=name, row=row)
+                raise BadInput(
+                    f"{len(cells)} cells", f"{len(header)}", "complete the line", file=name, row=row
+                )
             rows.append((row, _time(cells[when].strip(), name, row), _value(cells[what].strip(), name, row)))
     except csv.Error as problem:
         raise BadInput(

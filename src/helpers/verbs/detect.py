@@ -9,7 +9,9 @@ from helpers.verbs.options import emit_in_order
 
 
 @click.command()
-@click.option("--series", "path", metavar="FILE", required=True, help="CSV with the columns timestamp, value.")
+@click.option(
+    "--series", "path", metavar="FILE", required=True, help="CSV with the columns timestamp, value."
+)
 @click.option("--margin", type=click.FloatRange(0.0), default=None, metavar="NUMBER", help="How far above the highest so far, in mean excesses of the highest hours [default: 1.25]; less is more alerts.")  # fmt: skip
 @click.option(
     "--json",

@@ -53,7 +53,8 @@ class Cause:
     @property
     def words(self) -> str:
         """In one short sentence."""
-        place = f", {WORDS.get(self.dimension, self.dimension)} {self.value}" if self.value else ""
+        named = f"{WORDS[self.dimension]} " if self.dimension in WORDS else ""
+        place = f", {named}{self.value}" if self.value else ""
         return f"{SAID[self.main]}{place}"
 
     @staticmethod
@@ -64,9 +65,7 @@ class Cause:
         return Cause("spread", f"spread over {len(several)}, most of it {biggest}", 1.0, parts, ended)
 
 
-def cause(
-    lines: pd.DataFrame, at: Array, start: int, end: int, excess: Decimal, kind: str
-) -> Cause:
+def cause(lines: pd.DataFrame, at: Array, start: int, end: int, excess: Decimal, kind: str) -> Cause:
     """Compare the days of an incident with the four weeks before it.
 
     Parameters
@@ -128,7 +127,8 @@ def _parts(now, was, days: int, before: int) -> dict[str, float]:
     a, b = now.groupby(keys)[sums].sum() / days, was.groupby(keys)[sums].sum() / before
     both = a.join(b, lsuffix="1", rsuffix="0", how="outer").fillna(0.0)
     q0, q1, e0, e1, c0, c1 = (
-        both[n].to_numpy() for n in ("quantity0", "quantity1", "cost0", "cost1", "at_contract0", "at_contract1")
+        both[n].to_numpy()
+        for n in ("quantity0", "quantity1", "cost0", "cost1", "at_contract0", "at_contract1")
     )
     known = (q0 > 0) & (q1 > 0) & (e0 > 0)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -65,7 +65,9 @@ def drafts(grid: Any, serves: Mapping[str, Sequence[Mapping[date, float]]]) -> I
 class _Drivers:
     """Weekly sums of what resources serve, on the grid's weeks."""
 
-    def __init__(self, grid: Any, serves: Mapping[str, Sequence[Mapping[date, float]]], offset: int, weeks: int):
+    def __init__(
+        self, grid: Any, serves: Mapping[str, Sequence[Mapping[date, float]]], offset: int, weeks: int
+    ):
         several: dict[int, Mapping[date, float]] = {}
         for given in serves.values():
             several |= {id(d): d for d in given}

@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 
 Array = Any
 LEVELS = ("resource", "service", "account", "everything")
-KEYS = {"resource": ("account", "service", "resource_id"), "service": ("account", "service"), "account": ("account",)}
+KEYS = {
+    "resource": ("account", "service", "resource_id"),
+    "service": ("account", "service"),
+    "account": ("account",),
+}
 SHARE_OF_ALL = 0.001  # of a day's whole cost: an excess below this is not worth a person's look
 LEAST = 1.0  # [currency a day]
 REGION = 0.2  # a new resource in a region new to its account alarms from this share of the account on
+FADE = 42  # days over which a new usual of a part is taken into what stands above it
 STAYS = 91  # days that an incident which goes on is counted at most: a quarter
 DROP = 0.2  # of a commitment's cost: a smaller drop of its use is no alarm
 EXPLAINS = 0.6  # share of an excess with which one part explains it
@@ -213,7 +218,9 @@ class _Grid:
     """The lines as matrices, series by days, at every level."""
 
     def __init__(self, lines: pd.DataFrame) -> None:
-        lines = lines.sort_values(["account", "service", "resource_id", "day"], kind="stable", ignore_index=True)
+        lines = lines.sort_values(
+            ["account", "service", "resource_id", "day"], kind="stable", ignore_index=True
+        )
         first, last = lines["day"].min(), lines["day"].max()
         self.days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         self.lines = lines
@@ -327,8 +334,8 @@ def _cost(grid: _Grid, policy: Policy, verdicts: Sequence[known.Verdict]) -> Ite
         scales, floor = _asked(grid, level, policy, verdicts, least)
         watched[level] = seen = watch(values, policy, least=floor, scales=scales)
         # what a resource explains is taken out above it from the alert on
-        over = np.where(seen.above, values - seen.expected, 0.0)
-        _carried(grid, level, np.nan_to_num(over), explained)
+        over = np.nan_to_num(np.where(seen.above, values - seen.expected, 0.0))
+        _carried(grid, level, _faded(over, seen.episodes), explained)
         for e in seen.episodes:
             draft = _placed(grid, level, e, seen, values, watched, policy)
             if draft is None or any(_overlap(draft, t) for t in taken):
@@ -360,6 +367,16 @@ def _names(level: str, key: tuple[str, ...]) -> dict[str, str]:
         "service": named.get("service", ""),
         "resource": named.get("resource_id", ""),
     }
+
+
+def _faded(over: Array, episodes: Sequence[Episode]) -> Array:
+    """What became the usual below comes back above little by little, so that it is not an incident there."""
+    for e in episodes:
+        if e.settled:
+            rise = float(over[e.series, max(e.end - 6, 0) : e.end + 1].mean())
+            later = over[e.series, e.end + 1 : e.end + 1 + FADE]
+            np.maximum(later, rise * (1 - np.arange(1, FADE + 1) / FADE)[: len(later)], out=later)
+    return over
 
 
 def _carried(grid: _Grid, level: str, over: Array, explained: dict[str, Array]) -> None:
@@ -546,7 +563,12 @@ def _facts(rows: pd.DataFrame, draft: Draft) -> dict[str, Any]:
         name = f"{said['service']} without a resource"
     if draft.level == "service":
         name = f"{draft.key[1]} of {draft.key[0]}"
-    return {**said, "resource_id": resource, "name": name, "parts": parts or ((resource,) if resource else ())}
+    return {
+        **said,
+        "resource_id": resource,
+        "name": name,
+        "parts": parts or ((resource,) if resource else ()),
+    }
 
 
 def _series(grid: _Grid, draft: Draft, start: int, end: int) -> tuple[tuple[date, float, float, float], ...]:

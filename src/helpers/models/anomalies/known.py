@@ -12,9 +12,16 @@ from typing import Any
 from helpers.terms.period import Month
 
 SHORT = ("holiday", "promotion", "outage", "season")  # they pass: their own days, and one beside them
-SHARE = {"holiday": 0.6, "promotion": 0.75, "season": 0.75}  # what more cost such days may bring; else `LASTING`
+SHARE = {
+    "holiday": 0.6,
+    "promotion": 0.75,
+    "season": 0.75,
+}  # what more cost such days may bring; else `LASTING`
 LASTING = 1.5  # what more cost a launch or a planned change may bring where something ran before
-BESIDE, AROUND = 1, 7  # days around an event in which an incident may begin: what passes, what is built up to and stays
+BESIDE, AROUND = (
+    1,
+    7,
+)  # days around an event in which an incident may begin: what passes, what is built up to and stays
 STEP, MOST, LEAST = 1.5, 4.0, 0.6  # feedback: one false alarm more raises a scope's limit by half
 VERDICTS = ("true", "expected", "ignore")
 
@@ -98,9 +105,7 @@ def said_by_tags(tags: Any, start: date) -> str:
     month = Month.of(start)
     for key, value in (dict(tags) if tags is not None and tags == tags else {}).items():
         text = str(value).casefold()
-        if "planned" in text and (
-            re.search(rf"\b{month.title.casefold()}\b", text) or str(month) in text
-        ):
+        if "planned" in text and (re.search(rf"\b{month.title.casefold()}\b", text) or str(month) in text):
             return f"tagged {key}: {value}"
     return ""
 

@@ -11,8 +11,7 @@ B. Iglewicz and D. C. Hoaglin, How to Detect and Handle Outliers, 1993 (median a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -145,7 +144,7 @@ def watch(
     [(50, 52)]
     """
     policy = policy or Policy()
-    count, days = values.shape
+    days = values.shape[1]
     walk = _Walk(np.asarray(values, dtype=float), policy, least, scales, allowed)
     for day in range(days):
         walk.step(day)
@@ -157,11 +156,13 @@ class _Walk:
 
     def __init__(self, values, policy, least, scales, allowed) -> None:
         self.values, self.policy = values, policy
-        count, days = values.shape
+        count = len(values)
         self.expected = np.full(values.shape, np.nan)
         self.scale = np.full(values.shape, np.nan)
         self.above = np.zeros(values.shape, dtype=bool)
-        self.usual = np.full(values.shape, np.nan)  # what is learned from: seen, or expected while an incident lasts
+        self.usual = np.full(
+            values.shape, np.nan
+        )  # what is learned from: seen, or expected while an incident lasts
         self.distance = np.full(values.shape, np.nan)
         self.shape = np.ones((count, WEEK))
         self.least = np.full((count, 1), policy.least) if least is None else least

@@ -208,7 +208,9 @@ def _of_the_day(series: Array, day: int) -> Array:
         end = min(begin + day, count)
         days = range(1, min(begin // day, 14) + 1)
         places = np.arange(begin, end)
-        past = np.stack([series[np.maximum(places - d * day + s, 0)] for d in days for s in (-2, -1, 0, 1, 2)])
+        past = np.stack(
+            [series[np.maximum(places - d * day + s, 0)] for d in days for s in (-2, -1, 0, 1, 2)]
+        )
         known = np.isfinite(past).any(axis=0)
         usual = np.full(end - begin, np.nan)
         usual[known] = np.nanmedian(past[:, known], axis=0)
