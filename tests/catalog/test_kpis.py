@@ -55,6 +55,7 @@ ANOMALIES = {4, 5, 84}
 OURS = {
     "anomaly-cost",
     "anomaly-delay",
+    "anomaly-month-more",
     "possible-saving",
     "promises-without-effect",
     "actions-without-owner",

@@ -125,7 +125,7 @@ class Review:
     def sheets(self) -> dict[str, pd.DataFrame]:
         """Tables for ``tables.xlsx``."""
         return {
-            "Incidents": frame([i for i in self.found.of(self.month)], self),
+            "Incidents": frame(self.found.of(self.month), self),
             "All months": frame(self.found.incidents, self),
         }
 

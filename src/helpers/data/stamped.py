@@ -56,8 +56,8 @@ def read(path: Path | str) -> Stamped:
     Raises
     ------
     BadInput
-        With file, row and column: a column is missing, a time or value cannot be read, a time stands twice or before the
-        one above it, times with and without a zone, more than half of the values missing, fewer than three values.
+        With file, row and column: a column is missing, a time or value cannot be read, a time stands before the one above
+        it, times with and without a zone, more than half of the values missing, fewer than three values.
     """
     file, name = Path(path), str(path)
     rows = _rows(file, name)
@@ -156,20 +156,16 @@ def _rising(rows: list[tuple[int, datetime, float]], name: str) -> None:
             raise BadInput(
                 "times with and without a zone", "all of one kind", "write all in UTC", file=name, row=row
             )
-        if now > before:
+        if now >= before:
             continue
         back = before - now
-        twice = now == before
-        summer = not twice and timedelta(minutes=30) <= back <= timedelta(hours=1) and now.minute in (0, 30)
-        remedy = "write times with their zone or in UTC: " if summer else ""
+        summer = timedelta(minutes=30) <= back <= timedelta(hours=1)
+        remedy = "sort the lines by time"
+        if summer:
+            remedy = "write times with their zone or in UTC: an hour comes twice when summer time ends"
         raise BadInput(
-            f"{now} stands twice" if twice else f"{now} after {before}",
-            "rising times, each once",
-            f"{remedy}an hour comes twice when summer time ends" if summer else "sort the lines; drop or add up what is twice",
-            file=name,
-            row=row,
-            column="timestamp",
-        )  # fmt: skip
+            f"{now} after {before}", "rising times", remedy, file=name, row=row, column="timestamp"
+        )
 
 
 def _on_grid(rows: list[tuple[int, datetime, float]], step: int, name: str) -> Stamped:
@@ -217,8 +213,9 @@ def _notes(values: list[float], step: int, crowded: Counter[int], rows: list) ->
         said.append(f"{gaps} of {len(values)} steps have no value, the first at {at}: gaps are not judged")
     close = sum(n - 1 for n in crowded.values())
     if close:
+        at = next(row for (row, now, _), (_, before, _) in zip(rows[1:], rows, strict=False) if (now - before).total_seconds() < step)  # fmt: skip
         said.append(
-            f"{close} times lie closer than half a step to another: the value further from zero counts"
+            f"{close} lines stand at the same step as another, the first in row {at}: the value furthest from zero counts"
         )
     if min(known) < 0:
         said.append(f"{sum(v < 0 for v in known)} values are below zero; they are taken as they are")

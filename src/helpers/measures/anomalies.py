@@ -50,17 +50,24 @@ def rate(charges: Table, anomalies: Any) -> Measure:
     return Measure("anomaly-detection-rate", sums, value, "ratio", charges)
 
 
-def avoidance(charges: Table, anomalies: Any, variant: str = "") -> Measure:
-    """What ends of incidents saved over the horizon; ``open``: what a month more of those that go on would cost [currency]."""
+def avoidance(charges: Table, anomalies: Any) -> Measure:
+    """What the ends of confirmed incidents saved over the horizon [currency]."""
 
     def value(s: Sums) -> Decimal:
-        if variant == "open":
-            return _sum(anomalies, s, lambda r: r["status"] == ALARM and r["lasts"], "a_month")
         ended = [r for r in _of(anomalies, s) if r["avoided"] is not None]
         return add(r["avoided"] for r in ended) if ended else NAN
 
     sums = {"charges": charges.count()}
-    return Measure("anomaly-detected-cost-avoidance", sums, value, "currency", charges, variant)
+    return Measure("anomaly-detected-cost-avoidance", sums, value, "currency", charges)
+
+
+def month_more(charges: Table, anomalies: Any) -> Measure:
+    """What another month like the last week would cost more, of alarms that go on [currency]."""
+
+    def value(s: Sums) -> Decimal:
+        return _sum(anomalies, s, lambda r: r["status"] == ALARM and r["lasts"], "a_month")
+
+    return Measure("anomaly-month-more", {"charges": charges.count()}, value, "currency", charges)
 
 
 def part(charges: Table, anomalies: Any, which: str) -> Measure:

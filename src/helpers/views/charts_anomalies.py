@@ -25,7 +25,7 @@ def watched(incident: Any, *, currency: str = "", title: str | None = None) -> C
     points = [] if incident is None else [p for p in incident.series if p[1] == p[1]]
     if len(points) < 2:
         return _none("No incident to look at", "Cost by day beside what was expected")
-    at = sentences.places([Decimal(repr(round(p[1], 2))) for p in points])
+    at = 0 if max(p[1] for p in points) >= 100 else 2
     rows = tuple(
         (
             sentences.day(d),
@@ -113,7 +113,9 @@ def _days(canvas: theme.Canvas, points, x, y: float, width: float) -> None:
     every = max(1, int(wide / max((x(len(points) - 1) - x(0)) / max(len(points) - 1, 1), 0.1)) + 1)
     for i in range(0, len(points), every):
         day = points[i][0]
-        at = min(max(x(i), wide / 2), width - wide / 2)
+        at = max(x(i), wide / 2)
+        if at > width - wide / 2:
+            break
         canvas.text(at, y, f"{day.day} {Month.of(day).name[:3]}", align="center", color="quiet", size=12)
 
 

@@ -10,7 +10,6 @@ from helpers.terms.money import total as add
 from helpers.views.markup import plain
 from helpers.views.sentences import capital, count, day, money
 
-STATUS = {"alarm": "alarm", "expected": "known event", "muted": "muted", "new resource": "new resource"}
 PARTS = {"volume": "more was used", "price": "the price rose", "commitment": "less was covered by a commitment", "new": "something new runs"}  # fmt: skip
 
 
@@ -69,7 +68,14 @@ def of_list(review: Any) -> str:
         return "No incident in the month"
     on = sum(1 for i in review.alarms if i.lasts)
     said = f"{capital(count(alarms))} alarm{'s' * (alarms != 1)}"
-    said += f", {count(on)} of them still going on" if on and alarms > 1 else ", still going on" if on else ""
+    if on:
+        said += (
+            ", still going on"
+            if alarms == 1
+            else ", all still going on"
+            if on == alarms
+            else f", {count(on)} of them still going on"
+        )
     return said + (f"; {count(quiet)} left quiet for a reason" if quiet else "")
 
 

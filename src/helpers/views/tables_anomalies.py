@@ -24,7 +24,7 @@ def incidents(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
     footed = [number(v, at) for v in foot(amounts, at)] if amounts else []
     head = ["Incident", "Owner", "Began", "State", f"Above expected, {currency}", "A month more"]
     rows = [
-        [plain(i.name, 40), plain(i.owner or i.department or "nobody"), _day(i.start), _state(i), s, number(i.month_more, 0) if i.lasts else "—"]
+        [plain(i.name, 40), plain(i.owner or i.department or "nobody"), "by degrees" if i.kind == "creep" else _day(i.start), _state(i), s, number(i.month_more, 0) if i.lasts else "—"]
         for i, s in zip(shown, footed, strict=False)
     ]  # fmt: skip
     if rest:
@@ -67,14 +67,14 @@ def quiet(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
     """What does not alarm: known events, feedback, new resources; with the reason."""
     shown, rest = review.quiet[:top], review.quiet[top:]
     rows = [
-        [plain(i.name, 40), sentences_anomalies.STATUS[i.status], _day(i.start), number(review.in_month(i), 0), plain(i.reason, 90)]
+        [plain(i.name, 40), _day(i.start), number(review.in_month(i), 0), plain(i.reason, 90)]
         for i in shown
     ]  # fmt: skip
     if rest:
-        rows.append([f"{len(rest):,} others", "", "", number(add(review.in_month(i) for i in rest), 0), "all of them stand in tables.xlsx"])  # fmt: skip
+        rows.append([f"{len(rest):,} others", "", number(add(review.in_month(i) for i in rest), 0), "all of them stand in tables.xlsx"])  # fmt: skip
     title = sentences_anomalies.of_quiet(review.quiet, review)
     subtitle = f"Incidents of {review.month.title} that do not alarm, and why; above the expected, {currency}"
-    return _table(title, subtitle, ["Incident", "Why quiet", "Began", currency or "Amount", "Reason"], rows, (0, 1, 2, 4))  # fmt: skip
+    return _table(title, subtitle, ["Incident", "Began", currency or "Amount", "Reason"], rows, (0, 1, 3))  # fmt: skip
 
 
 def notes(review: Any, *, currency: str = "") -> Shown:

@@ -33,15 +33,20 @@ def drafts(grid: Any, serves: Mapping[str, Sequence[Mapping[date, float]]]) -> I
 
     values = grid.values["resource"]
     days = values.shape[1]
-    weeks = days // 7
+    offset = (
+        -grid.days[0].toordinal() % 7
+    )  # weeks of the calendar, so that every report looks on the same days
+    weeks = (days - offset) // 7
     if weeks < WEEKS:
         return
-    offset = days - 7 * weeks
-    weekly = values[:, offset:].reshape(len(values), weeks, 7).mean(axis=2)
+    weekly = values[:, offset : offset + 7 * weeks].reshape(len(values), weeks, 7).mean(axis=2)
     least = grid.least[0]
     drivers = _Drivers(grid, serves, offset, weeks)
     found: set[int] = set()
-    for last in range(WEEKS, weeks + 1, EVERY):
+    first = (grid.days[0].toordinal() + offset) // 7
+    for last in range(WEEKS, weeks + 1):
+        if (first + last) % EVERY:
+            continue
         some = weekly[:, last - WEEKS : last]
         rate, steady = growth_of(some)
         known = np.isfinite(rate)
@@ -73,7 +78,11 @@ class _Drivers:
             several |= {id(d): d for d in given}
         place = {name: n for n, name in enumerate(several)}
         daily = np.array([[d.get(day, np.nan) for day in grid.days] for d in several.values()])
-        self.weekly = daily[:, offset:].reshape(len(several), weeks, 7).mean(axis=2) if several else None
+        self.weekly = (
+            daily[:, offset : offset + 7 * weeks].reshape(len(several), weeks, 7).mean(axis=2)
+            if several
+            else None
+        )
         self.mine = [[place[id(d)] for d in serves.get(k[2], ())] for k in grid.keys["resource"]]
 
     def growth(self, last: int) -> Array:

@@ -534,7 +534,7 @@ def _prolonged(draft: Draft) -> Draft:
     end = end + int(low.argmax()) if low.any() else stop - 1
     expected, limit = draft.expected.copy(), draft.limit.copy()
     later = slice(max(e.end, e.seen) + 1, end + 1)
-    expected[later], limit[later] = usual, np.maximum(usual * 1.3, usual + LEAST)
+    expected[later], limit[later] = usual, limit[max(e.end, e.seen)]
     return replace(draft, episode=replace(e, end=end), expected=expected, limit=limit)
 
 
@@ -544,8 +544,10 @@ def _mean(values: Array) -> float:
 
 
 def _id(draft: Draft, start: date) -> str:
-    told = "|".join((draft.kind, draft.level, *draft.key, start.isoformat()))
-    return f"{start.isoformat()}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    """Made of place and first day; a creep has no first day, so of its place alone."""
+    begun = "creep" if draft.kind == CREEP else start.isoformat()
+    told = "|".join((draft.kind, draft.level, *draft.key, begun))
+    return f"{begun}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def _facts(rows: pd.DataFrame, draft: Draft) -> dict[str, Any]:
@@ -572,9 +574,10 @@ def _facts(rows: pd.DataFrame, draft: Draft) -> dict[str, Any]:
 
 
 def _series(grid: _Grid, draft: Draft, start: int, end: int) -> tuple[tuple[date, float, float, float], ...]:
-    first, last = max(0, start - 42), min(len(grid.days), end + 15)
+    first, last = max(0, start - (21 if draft.new else 42)), min(len(grid.days), end + 15)
+    values = np.nan_to_num(draft.values) if draft.new and draft.level == "resource" else draft.values
     return tuple(
-        (grid.days[n], float(draft.values[n]), float(draft.expected[n]), float(draft.limit[n]))
+        (grid.days[n], float(values[n]), float(draft.expected[n]), float(draft.limit[n]))
         for n in range(first, last)
     )
 

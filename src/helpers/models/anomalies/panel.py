@@ -170,6 +170,7 @@ class _Walk:
         self.allowed = allowed
         self.known = np.zeros(count, dtype=int)
         self.inside = np.zeros(count, dtype=bool)
+        self.gentle = np.zeros(count, dtype=bool)
         self.begun = np.zeros(count, dtype=int)
         self.seen = np.zeros(count, dtype=int)
         self.last = np.zeros(count, dtype=int)
@@ -190,13 +191,19 @@ class _Walk:
         there = np.isfinite(now)
         over = now - expected
         least = self.least[:, min(day, self.least.shape[1] - 1)]
+        scale = np.where(
+            np.isfinite(scale), scale, 0.0
+        )  # never anything but nothing: any cost is far from it
         limit = np.maximum(np.maximum(self.scales * scale, policy.share * expected), least)
         with np.errstate(invalid="ignore"):
             fast = over > limit
             slow, began = self._slow(day, over, expected, scale, least)
-            high = np.where(self.inside, fast | (over > np.maximum(0.5 * limit, least)), fast | slow)
+            # an incident that a week had to show goes on at half of what a week needs
+            little = np.maximum(self.scales * scale / 2, policy.slow * expected)
+            goes_on = np.maximum(0.5 * np.where(self.gentle, little, limit), least)
+            high = np.where(self.inside, fast | (over > goes_on), fast | slow)
         high &= there & (self.known >= policy.warm)
-        self._open(day, high & ~self.inside, np.where(fast, day, began))
+        self._open(day, high & ~self.inside, np.where(fast, day, began), fast)
         with np.errstate(invalid="ignore", divide="ignore"):
             score = np.where(scale > 0, over / scale, 0.0)
         self.most = np.where(self.inside & high, np.maximum(self.most, score), self.most)
@@ -254,7 +261,11 @@ class _Walk:
         slow &= day >= self.rested
         return slow, day - WEEK + 1 + above.argmax(axis=1)
 
-    def _open(self, day: int, new: Array, began: Array) -> None:
+    def _open(self, day: int, new: Array, began: Array, fast: Array) -> None:
+        self.gentle = np.where(new, ~fast, self.gentle)
+        for i in np.flatnonzero(new & ~fast):  # the week that showed it is not learned from
+            early = self.expected[i, began[i] : day]
+            self.usual[i, began[i] : day] = np.where(np.isfinite(early), early, self.usual[i, began[i] : day])
         self.begun = np.where(new, began, self.begun)
         self.seen = np.where(new, day, self.seen)
         self.last = np.where(new, day, self.last)

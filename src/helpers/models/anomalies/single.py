@@ -105,7 +105,8 @@ def detect(values: Sequence[float], step: int, settings: Settings | None = None)
         if i < free:
             continue
         end = _end(np.asarray(values, dtype=float), int(i), int(min(i + mute, len(best))))
-        found.append(Alert(int(i), end, float(min(best[i], 1e6)), names[int(stack[:, i].argmax())]))
+        first = int((stack[:, i] > settings.margin).argmax())  # the plainest thing that stands out names it
+        found.append(Alert(int(i), end, float(min(best[i], 1e6)), names[first]))
         free = i + mute
     return found
 
