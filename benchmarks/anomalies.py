@@ -406,7 +406,7 @@ def company(store: Path, truth: Path) -> dict[str, Any]:
 
 def _hits(resources, start: date, seen: date, r: dict) -> bool:
     begins = date.fromisoformat(r["start"]) if r["start"] else date.min
-    ends = date.fromisoformat(r["end"]) if r["end"] else date.max
+    ends = date.fromisoformat(r["end"]) if r["end"] else date(9000, 1, 1)
     return any(v in resources for v in r["scope"].values()) and begins <= seen <= ends + timedelta(days=7)
 
 

@@ -59,12 +59,20 @@ def test_a_gap_is_neither_judged_nor_learned_from():
     assert spans(watch(values)) == [(90, 90, 90)]
 
 
-def test_a_new_series_is_not_judged_in_its_first_three_weeks():
+def test_a_new_series_is_not_judged_in_its_first_four_weeks():
     values = np.full((1, 120), np.nan)
     values[0, 50:] = 40
     values[0, 60] = 400
     values[0, 100] = 400
     assert spans(watch(values)) == [(100, 100, 100)]
+
+
+def test_what_seldom_costs_anything_alarms_only_when_it_is_more_than_ever():
+    values = np.zeros((1, 120))
+    values[0, [3, 20, 41, 60, 77, 95]] = 50
+    assert watch(values).episodes == []
+    values[0, 110] = 200
+    assert spans(watch(values)) == [(110, 110, 110)]
 
 
 def test_money_below_the_least_is_left_alone():

@@ -10,6 +10,7 @@ from helpers.terms.money import total as add
 from helpers.views.markup import plain
 from helpers.views.sentences import capital, count, day, money
 
+FEW = 56  # days: four weeks before the first alert, and four that it is about
 PARTS = {"volume": "more was used", "price": "the price rose", "commitment": "less was covered by a commitment", "new": "something new runs"}  # fmt: skip
 
 
@@ -19,12 +20,18 @@ def headline(review: Any, *, subject: str = "") -> str:
     Examples
     --------
     >>> from types import SimpleNamespace as N
-    >>> headline(N(alarms=[], currency="USD", found=N(resources=3), month=N(title="May 2026")), subject="AWS")
+    >>> from datetime import date
+    >>> found = N(resources=3, days=(date(2026, 1, 1), date(2026, 5, 31)))
+    >>> headline(N(alarms=[], currency="USD", found=found, month=N(title="May 2026")), subject="AWS")
     'Nothing out of the ordinary in May 2026 of AWS'
     """
     where = f" of {subject}" if subject else ""
     if not review.found.resources:
         return f"No daily charges to watch in {review.month.title}{where}"
+    first, last = review.found.days
+    seen = (last - first).days + 1
+    if not review.alarms and seen < FEW:
+        return f"{capital(count(seen))} days of charges{where} are too few to say what is usual"
     if not review.alarms:
         return f"Nothing out of the ordinary in {review.month.title}{where}"
     whole = add(review.in_month(i) for i in review.alarms)

@@ -125,7 +125,7 @@ def _parts(now, was, days: int, before: int) -> dict[str, float]:
     keys = ["resource_id", "sku", "unit"]
     sums = ["quantity", "cost", "at_contract"]
     a, b = now.groupby(keys)[sums].sum() / days, was.groupby(keys)[sums].sum() / before
-    both = a.join(b, lsuffix="1", rsuffix="0", how="outer").fillna(0.0)
+    both = a.add_suffix("1").join(b.add_suffix("0"), how="outer").fillna(0.0)
     q0, q1, e0, e1, c0, c1 = (
         both[n].to_numpy()
         for n in ("quantity0", "quantity1", "cost0", "cost1", "at_contract0", "at_contract1")

@@ -256,7 +256,8 @@ class _Grid:
         there = np.zeros(values.shape, dtype=bool)
         np.add.at(values, (codes[ran], self.at[ran]), cost[ran])
         there[codes[ran], self.at[ran]] = True
-        begun = np.maximum.accumulate(there, axis=1)
+        # what has cost nothing yet has not begun: exports before FOCUS 1.2 may carry an effective cost of zero
+        begun = np.maximum.accumulate(there & (values != 0), axis=1)
         self.keys[level], self.row[level], self.codes[level] = found, row, codes
         self.values[level] = np.where(begun, values, np.nan)
 

@@ -20,6 +20,7 @@ from helpers.models.smoothing import medians
 
 Array = Any
 WEEK = 7
+LONG = 91  # days over which a series that seldom costs anything is remembered
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Policy:
     level: int = 14
     weeks: int = 8
     spread: int = 56
-    warm: int = 21
+    warm: int = 28
     scales: float = 5.0
     share: float = 0.30
     slow: float = 0.12
@@ -187,6 +188,10 @@ class _Walk:
         if self.allowed is not None:
             expected = expected * self.allowed[:, day]
         scale = self._spread(day, expected)
+        seldom = np.flatnonzero(expected == 0)  # most days cost nothing: only more than ever is odd
+        ever = np.zeros(len(expected))
+        if len(seldom) and day:
+            ever[seldom] = np.nanmax(np.nan_to_num(self.usual[seldom, max(0, day - LONG) : day]), axis=1)
         self.expected[:, day], self.scale[:, day] = expected, scale
         there = np.isfinite(now)
         over = now - expected
@@ -195,6 +200,7 @@ class _Walk:
             np.isfinite(scale), scale, 0.0
         )  # never anything but nothing: any cost is far from it
         limit = np.maximum(np.maximum(self.scales * scale, policy.share * expected), least)
+        limit = np.maximum(limit, (1 + policy.share) * ever)
         with np.errstate(invalid="ignore"):
             fast = over > limit
             slow, began = self._slow(day, over, expected, scale, least)
