@@ -183,7 +183,8 @@ def share(run: Any) -> Exercise:
     found = _found(run)
     one = _kpi(run, found)
     spent = one.sums.get("cost") if one is not None and one.value is not None else None
-    right = one.value if spent and found.alarms else None
+    right = one.value if one is not None and spent and found.alarms else None
+    spent = spent or Decimal(0)
     alarms = add(found.in_month(i) for i in found.alarms)
     return Exercise(
         6,

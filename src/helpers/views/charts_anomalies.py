@@ -23,7 +23,7 @@ def watched(incident: Any, *, currency: str = "", title: str | None = None) -> C
         series, start, seen, end, name, excess [currency].
     """
     points = [] if incident is None else [p for p in incident.series if p[1] == p[1]]
-    if len(points) < 2:
+    if incident is None or len(points) < 2:
         return _none("No incident to look at", "Cost by day beside what was expected")
     at = 0 if max(p[1] for p in points) >= 100 else 2
     rows = tuple(

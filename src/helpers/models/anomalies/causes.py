@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from helpers.terms.money import total as add
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Array = Any
+Frame = Any
 CENT = Decimal("0.01")
 BEFORE = 28  # days before the incident with which it is compared
 MOST = 0.8  # share of the excess with which one value of a dimension is the cause
@@ -65,7 +63,7 @@ class Cause:
         return Cause("spread", f"spread over {len(several)}, most of it {biggest}", 1.0, parts, ended)
 
 
-def cause(lines: pd.DataFrame, at: Array, start: int, end: int, excess: Decimal, kind: str) -> Cause:
+def cause(lines: Frame, at: Array, start: int, end: int, excess: Decimal, kind: str) -> Cause:
     """Compare the days of an incident with the four weeks before it.
 
     Parameters

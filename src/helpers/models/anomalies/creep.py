@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from helpers.models.anomalies.grid import CREEP, Draft, Grid
 from helpers.models.anomalies.panel import Episode
 
 Array = Any
@@ -20,17 +21,15 @@ MONTH = 365 / 12 / 7  # weeks
 CHUNK = 2_000
 
 
-def drafts(grid: Any, serves: Mapping[str, Sequence[Mapping[date, float]]]) -> Iterator[Any]:
+def drafts(grid: Grid, serves: Mapping[str, Sequence[Mapping[date, float]]]) -> Iterator[Draft]:
     """Resources whose cost creeps, each once, at the look at which it showed.
 
     Parameters
     ----------
-    grid : helpers.models.anomalies.incidents._Grid
+    grid : helpers.models.anomalies.grid.Grid
     serves : mapping of str to sequence of mapping of date to float
         ResourceId to the daily drivers of what it serves [any unit].
     """
-    from helpers.models.anomalies.incidents import CREEP, Draft
-
     values = grid.values["resource"]
     days = values.shape[1]
     offset = (
@@ -64,14 +63,14 @@ def drafts(grid: Any, serves: Mapping[str, Sequence[Mapping[date, float]]]) -> I
             if int(i) in found:
                 continue
             found.add(int(i))
-            yield _draft(grid, int(i), day, middle, float(odd[i]), Draft, CREEP)
+            yield _draft(grid, int(i), day, middle, float(odd[i]))
 
 
 class _Drivers:
     """Weekly sums of what resources serve, on the grid's weeks."""
 
     def __init__(
-        self, grid: Any, serves: Mapping[str, Sequence[Mapping[date, float]]], offset: int, weeks: int
+        self, grid: Grid, serves: Mapping[str, Sequence[Mapping[date, float]]], offset: int, weeks: int
     ):
         several: dict[int, Mapping[date, float]] = {}
         for given in serves.values():
@@ -94,7 +93,7 @@ class _Drivers:
         return np.array([max(k) if k else np.nan for k in known])
 
 
-def _draft(grid, i: int, day: int, usual: float, odd: float, draft, kind):
+def _draft(grid, i: int, day: int, usual: float, odd: float) -> Draft:
     """From the alert on, the expected is the level of half a year before, grown as others grew."""
     values = grid.values["resource"][i]
     begin = day + 1 - 7 * WEEKS
@@ -105,7 +104,7 @@ def _draft(grid, i: int, day: int, usual: float, odd: float, draft, kind):
     end = int(ran[-1]) if len(ran) else day
     start = day - 27
     episode = Episode(i, start, day, end, False, odd)
-    return draft(kind, "resource", grid.keys["resource"][i], episode, values, expected, expected * 1.3)
+    return Draft(CREEP, "resource", grid.keys["resource"][i], episode, values, expected, expected * 1.3)
 
 
 def growth_of(weekly: Array) -> tuple[Array, Array]:

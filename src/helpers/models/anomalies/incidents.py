@@ -12,28 +12,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from helpers.models.anomalies import creep, known
 from helpers.models.anomalies.causes import Cause, cause
+from helpers.models.anomalies.grid import COMMITMENT, COST, CREEP, KEYS, LEVELS, Draft, Frame, Grid
 from helpers.models.anomalies.panel import Episode, Policy, Watched, watch
 from helpers.terms.money import total as add
 from helpers.terms.period import Month
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Array = Any
-LEVELS = ("resource", "service", "account", "everything")
-KEYS = {
-    "resource": ("account", "service", "resource_id"),
-    "service": ("account", "service"),
-    "account": ("account",),
-}
-SHARE_OF_ALL = 0.001  # of a day's whole cost: an excess below this is not worth a person's look
-LEAST = 1.0  # [currency a day]
 REGION = 0.2  # a new resource in a region new to its account alarms from this share of the account on
 FADE = 42  # days over which a new usual of a part is taken into what stands above it
 STAYS = 91  # days that an incident which goes on is counted at most: a quarter
@@ -43,7 +33,6 @@ DOUBLE = 1.0  # a new resource alarms where its account more than doubles
 TOGETHER = 3  # days within which incidents of one place are one
 CENT = Decimal("0.01")
 ALARM, EXPECTED, MUTED, NEW = "alarm", "expected", "muted", "new resource"
-COST, CREEP, COMMITMENT = "cost", "creep", "unused commitment"
 MONTH_DAYS = Decimal(365) / 12
 
 
@@ -162,7 +151,7 @@ class Found:
 
 
 def find(
-    lines: pd.DataFrame,
+    lines: Frame,
     *,
     events: Sequence[known.Event] = (),
     verdicts: Sequence[known.Verdict] = (),
@@ -187,7 +176,7 @@ def find(
     """
     if not len(lines):
         return Found([], None, 0, ["there are no daily charges"], {})
-    grid = _Grid(lines)
+    grid = Grid(lines)
     policy = policy or Policy()
     drafts = [*_cost(grid, policy, verdicts), *creep.drafts(grid, serves or {})]
     drafts += list(_commitments(grid, policy))
@@ -199,132 +188,7 @@ def find(
     return Found(incidents, (grid.days[0], grid.days[-1]), len(grid.keys["resource"]), grid.notes, grid.spent)
 
 
-@dataclass
-class Draft:
-    """An incident before money, cause and status: a place, its days, and what was expected on them."""
-
-    kind: str
-    level: str
-    key: tuple[str, ...]
-    episode: Episode
-    values: Array
-    expected: Array
-    limit: Array
-    new: bool = False
-    doubled: bool = True
-
-
-class _Grid:
-    """The lines as matrices, series by days, at every level."""
-
-    def __init__(self, lines: pd.DataFrame) -> None:
-        lines = lines.sort_values(
-            ["account", "service", "resource_id", "day"], kind="stable", ignore_index=True
-        )
-        first, last = lines["day"].min(), lines["day"].max()
-        self.days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-        self.lines = lines
-        place = {d: n for n, d in enumerate(self.days)}
-        self.at = lines["day"].map(place).to_numpy()
-        unused = (lines["status"] == "Unused").to_numpy()
-        self.unused = unused
-        self.keys: dict[str, list[tuple[str, ...]]] = {}
-        self.row: dict[str, dict[tuple[str, ...], int]] = {}
-        self.codes: dict[str, Array] = {}
-        self.values: dict[str, Array] = {}
-        self.notes: list[str] = []
-        columns = {c: lines[c].to_numpy() for c in ("account", "service", "resource_id")}
-        cost = np.where(unused, 0.0, lines["cost"].to_numpy(dtype=float))
-        ran = ~unused
-        self.slices: dict[tuple[str, ...], slice] = {}
-        for level, names in KEYS.items():
-            keys = list(zip(*(columns[n] for n in names), strict=True))
-            self._level(level, keys, cost, ran)
-            self._slices(keys)
-        self._level("everything", [("everything",)] * len(lines), cost, ran)
-        self.slices[("everything",)] = slice(0, len(lines))
-        self.committed = {c: np.asarray(at) for c, at in lines.groupby("commitment_id").indices.items() if c}
-        self._gaps()
-        self.spent = _by_month(lines, ~unused)
-        self.least = self._least()
-
-    def _level(self, level: str, keys: list[tuple[str, ...]], cost: Array, ran: Array) -> None:
-        found = sorted({k for k, r in zip(keys, ran, strict=True) if r})
-        row = {k: n for n, k in enumerate(found)}
-        codes = np.array([row.get(k, -1) for k in keys])
-        values = np.zeros((len(found), len(self.days)))
-        there = np.zeros(values.shape, dtype=bool)
-        np.add.at(values, (codes[ran], self.at[ran]), cost[ran])
-        there[codes[ran], self.at[ran]] = True
-        # what has cost nothing yet has not begun: exports before FOCUS 1.2 may carry an effective cost of zero
-        begun = np.maximum.accumulate(there & (values != 0), axis=1)
-        self.keys[level], self.row[level], self.codes[level] = found, row, codes
-        self.values[level] = np.where(begun, values, np.nan)
-
-    def _slices(self, keys: list[tuple[str, ...]]) -> None:
-        """Where the lines of each place stand: they are in the order of their places."""
-        begin = 0
-        for n in range(1, len(keys) + 1):
-            if n == len(keys) or keys[n] != keys[begin]:
-                self.slices[keys[begin]] = slice(begin, n)
-                begin = n
-
-    def of(self, draft: Draft) -> Array:
-        """Positions of a draft's lines: what ran, or what a commitment left unused."""
-        if draft.kind == COMMITMENT:
-            at = self.committed[draft.key[0]]
-            return at[self.unused[at]]
-        at = np.arange(len(self.lines))[self.slices[draft.key]]
-        return at[~self.unused[at]]
-
-    def _gaps(self) -> None:
-        """A day without any charge of an account that has them before and after is a gap, no day of nothing."""
-        accounts = self.values["account"]
-        ever = np.isfinite(accounts) & (accounts != 0)
-        after = np.maximum.accumulate(ever[:, ::-1], axis=1)[:, ::-1]
-        gap = np.isfinite(accounts) & ~ever & after
-        usual = ever.sum(axis=1) > 0.9 * np.maximum(np.isfinite(accounts).sum(axis=1), 1)
-        gap &= usual[:, None]
-        for a in np.flatnonzero(gap.any(axis=1)):
-            name, days = self.keys["account"][a][0], np.flatnonzero(gap[a])
-            self.notes.append(f"{name} has no charge on {len(days)} day{'s' * (len(days) > 1)}, the first {self.days[days[0]]}: a gap, not judged")  # fmt: skip
-            for level in ("resource", "service", "account"):
-                rows = [n for n, k in enumerate(self.keys[level]) if k[0] == name]
-                self.values[level][np.ix_(rows, days)] = np.nan
-
-    def _least(self) -> Array:
-        """Least excess of each day, from the four weeks before it [currency a day]."""
-        whole = self.values["everything"][0]
-        out = np.full(len(self.days), LEAST)
-        for n in range(7, len(self.days)):
-            out[n] = max(SHARE_OF_ALL * float(np.nanmedian(whole[max(0, n - 28) : n])), LEAST)
-        return out[None, :]
-
-    def children(self, level: str, key: tuple[str, ...]) -> tuple[str, list[int]]:
-        """The next level down, and the rows there that belong to a place."""
-        below = LEVELS[LEVELS.index(level) - 1]
-        want = () if level == "everything" else key
-        return below, [n for n, k in enumerate(self.keys[below]) if k[: len(want)] == want]
-
-    def new_region(self, key: tuple[str, ...], day: date) -> bool:
-        """Whether a resource stands in a region in which its account had nothing in the weeks before."""
-        regions = set(self.lines["region"].iloc[self.slices[key]]) - {""}
-        account = np.arange(len(self.lines))[self.slices[key[:1]]]
-        before = account[self.at[account] < self.days.index(day)]
-        held = set(self.lines["region"].iloc[before]) - {""}
-        return bool(regions) and bool(held) and not regions & held
-
-
-def _by_month(lines: pd.DataFrame, inside: Array) -> dict[str, Decimal]:
-    months = lines["day"].map(lambda d: f"{d.year}-{d.month:02d}").to_numpy()
-    found: dict[str, list[Decimal]] = {}
-    for m, amount, keep in zip(months, lines["effective"], inside, strict=True):
-        if keep and amount is not None and amount == amount:
-            found.setdefault(m, []).append(amount)
-    return {m: add(v) for m, v in found.items()}
-
-
-def _cost(grid: _Grid, policy: Policy, verdicts: Sequence[known.Verdict]) -> Iterator[Draft]:
+def _cost(grid: Grid, policy: Policy, verdicts: Sequence[known.Verdict]) -> Iterator[Draft]:
     """Episodes from the resources up, each followed down again to the part that explains it."""
     explained: dict[str, Array] = {lv: np.zeros_like(grid.values[lv]) for lv in LEVELS}
     watched: dict[str, Watched] = {}
@@ -380,7 +244,7 @@ def _faded(over: Array, episodes: Sequence[Episode]) -> Array:
     return over
 
 
-def _carried(grid: _Grid, level: str, over: Array, explained: dict[str, Array]) -> None:
+def _carried(grid: Grid, level: str, over: Array, explained: dict[str, Array]) -> None:
     for above in LEVELS[LEVELS.index(level) + 1 :]:
         if above == "everything":
             explained[above] += over.sum(axis=0)
@@ -448,7 +312,7 @@ def _overlap(draft: Draft, taken: tuple[tuple[str, ...], int, int]) -> bool:
     return near and (key[:short] == draft.key[:short] or key == ("everything",))
 
 
-def _commitments(grid: _Grid, policy: Policy) -> Iterator[Draft]:
+def _commitments(grid: Grid, policy: Policy) -> Iterator[Draft]:
     """Commitments of which more lies unused than usual."""
     ids = grid.lines["commitment_id"].to_numpy()
     named = sorted({i for i, u in zip(ids, grid.unused, strict=True) if u and i})
@@ -478,7 +342,7 @@ def _commitments(grid: _Grid, policy: Policy) -> Iterator[Draft]:
         )
 
 
-def _told(grid: _Grid, draft: Draft, events, verdicts) -> Incident:
+def _told(grid: Grid, draft: Draft, events, verdicts) -> Incident:
     """Money, cause and status of a draft."""
     draft = _prolonged(draft)
     e, days = draft.episode, grid.days
@@ -551,7 +415,7 @@ def _id(draft: Draft, start: date) -> str:
     return f"{begun}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
-def _facts(rows: pd.DataFrame, draft: Draft) -> dict[str, Any]:
+def _facts(rows: Frame, draft: Draft) -> dict[str, Any]:
     one = lambda c: next(iter(set(rows[c].dropna()) - {""}), "") if rows[c].nunique() == 1 else ""  # noqa: E731
     said = {c: one(c) for c in ("provider", "account", "service", "region", "department", "owner")}
     cost = rows.groupby("resource_id")["cost"].sum().sort_values(ascending=False, kind="stable")
@@ -574,7 +438,7 @@ def _facts(rows: pd.DataFrame, draft: Draft) -> dict[str, Any]:
     }
 
 
-def _series(grid: _Grid, draft: Draft, start: int, end: int) -> tuple[tuple[date, float, float, float], ...]:
+def _series(grid: Grid, draft: Draft, start: int, end: int) -> tuple[tuple[date, float, float, float], ...]:
     first, last = max(0, start - (21 if draft.new else 42)), min(len(grid.days), end + 15)
     values = np.nan_to_num(draft.values) if draft.new and draft.level == "resource" else draft.values
     return tuple(
@@ -583,7 +447,7 @@ def _series(grid: _Grid, draft: Draft, start: int, end: int) -> tuple[tuple[date
     )
 
 
-def _judged(grid: _Grid, incident: Incident, draft: Draft, lines: Any, events, verdicts) -> Incident:
+def _judged(grid: Grid, incident: Incident, draft: Draft, lines: Any, events, verdicts) -> Incident:
     """Status: what feedback says first, then known events, then whether it is only a new resource."""
     mine = [v for v in verdicts if v.meets(incident.names)]
     muting = next((v for v in reversed(mine) if v.mutes(incident.names, incident.start, incident.seen)), None)
@@ -630,7 +494,7 @@ def _separate(incidents: list[Incident]) -> list[Incident]:
     return kept
 
 
-def _joined(grid: _Grid, incidents: list[Incident]) -> list[Incident]:
+def _joined(grid: Grid, incidents: list[Incident]) -> list[Incident]:
     """Incidents of one place that begin together are one: two resources of a service, two services of an account."""
     for level, keys in (("service", ("account", "service")), ("account", ("account",))):
         groups: dict[tuple, list[Incident]] = {}

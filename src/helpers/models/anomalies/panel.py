@@ -290,7 +290,7 @@ class _Walk:
         gone = self.inside & (day - self.last >= policy.quiet)
         old = self.inside & (day - self.begun >= policy.settle)
         for i in np.flatnonzero(gone | old):
-            self._note(i, bool(old[i] and not gone[i]))
+            self._note(int(i), bool(old[i] and not gone[i]))
             if old[i]:  # the new usual: learn from what was really seen
                 begin = self.begun[i]
                 self.rested[i] = day + policy.rest
@@ -306,5 +306,5 @@ class _Walk:
 
     def finished(self) -> list[Episode]:
         for i in np.flatnonzero(self.inside):
-            self._note(i, False)
+            self._note(int(i), False)
         return sorted(self.found, key=lambda e: (e.seen, e.series))
