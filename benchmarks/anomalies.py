@@ -534,7 +534,7 @@ def main(what: str, *rest: str) -> None:
         folder = Path(rest[0]) if rest else ROOT.parent / "shared" / "data" / "telemetry"
         held["telemetry"] = telemetry(folder)
     elif what == "company":
-        held["company"] = {f"seed {_seed(Path(t))}": company(Path(s), Path(t)) for s, t in zip(rest[::2], rest[1::2], strict=True)}  # fmt: skip
+        held["company"] = held.get("company", {}) | {f"seed {_seed(Path(t))}": company(Path(s), Path(t)) for s, t in zip(rest[::2], rest[1::2], strict=True)}  # fmt: skip
     else:
         held["speed"] = speed()
     RESULTS.write_text(json.dumps(held, indent=1, default=str) + "\n", "utf-8")

@@ -57,13 +57,13 @@ def test_the_sheet_for_feedback_is_ingested_once_it_is_filled(tmp_path):
     text = incidents.feedback(review(incident()))
     path = tmp_path / "anomaly_feedback.csv"
     path.write_text(text, "utf-8")
-    assert companions.read(path).table.num_rows == 0, "nobody filled it in"
+    assert companions.read(path).num_rows == 0, "nobody filled it in"
     rows = list(csv.reader(io.StringIO(text)))
     at = {c: n for n, c in enumerate(rows[0])}
     rows[1][at["verdict"]], rows[1][at["said_on"]] = "true", "2026-10-05"
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
-    (row,) = companions.read(path).table.to_pylist()
+    (row,) = companions.read(path).to_pylist()
     assert (row["match_on"], row["match_value"], row["verdict"]) == (
         "incident",
         "2026-09-01-0123abcd",

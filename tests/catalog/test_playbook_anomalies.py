@@ -29,7 +29,7 @@ def table(rows, currency="USD", months=("2026-08", "2026-09")):
 
 
 BAD = [
-    {"excess": D(40), "lasts": True, "a_month": D(120), "owner": "", "answered": False, "delay": 9},
+    {"excess": D(40), "lasts": True, "a_month": D(120), "owner": "", "answered": False, "delay": 12},
     {"excess": D(7), "kind": "creep"},
     {"excess": D(5), "kind": "unused commitment"},
     {"excess": D(900), "status": "expected"},
@@ -84,7 +84,7 @@ def test_kpis_by_hand(computed):
     assert value(found, "total-unpredicted-variance-of-spend").previous == 1000
     assert value(found, "anomaly-detection-rate").value == D("0.052")
     assert value(found, "anomaly-detection-rate").status == "missed"
-    assert value(found, "anomaly-delay").value == 3, "the mean of 9, 0 and 0"
+    assert value(found, "anomaly-delay").value == 4, "the mean of 12, 0 and 0"
     assert [value(found, "anomaly-cost", v).value for v in ("expected", "muted", "new", "unanswered")] == [
         900,
         3,

@@ -322,3 +322,18 @@ def test_events_come_from_calendar_scenarios_and_contracts():
         and "palisade" in found[2].scope
     )
     assert known.events(None) == []
+
+
+def test_what_comes_on_the_same_day_of_each_month_is_expected_from_the_third_on():
+    rows = base(days=150)
+    for r in rows:
+        if r["resource_id"] == "m0" and r["day"].day == 28:
+            r |= {"effective": r["effective"] * 4, "cost": r["cost"] * 4, "at_contract": r["at_contract"] * 4, "quantity": r["quantity"] * 4}  # fmt: skip
+    found = find(rows).incidents
+    assert [(i.start, i.status) for i in found] == [
+        (date(2026, 7, 28), "alarm"),
+        (date(2026, 8, 28), "expected"),
+        (date(2026, 9, 28), "expected"),
+        (date(2026, 10, 28), "expected"),
+    ]
+    assert found[1].reason == "it comes on the same day of each month"

@@ -128,3 +128,11 @@ def test_a_jump_is_no_steady_growth_and_a_week_without_cost_gives_none():
     hole = 100 * 1.05 ** (np.arange(26) / creep.MONTH)[None]
     hole[0, 5] = 0
     assert np.isnan(creep.growth_of(hole)[0][0])
+
+
+def test_what_comes_each_week_becomes_the_weekday_s_own():
+    values = usual(days=150)
+    for at in range(75, 150, 7):
+        values[0, at] = 160
+    found = watch(values)
+    assert [e.start for e in found.episodes] in ([75], [75, 82])

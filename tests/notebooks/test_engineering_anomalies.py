@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from datetime import date
@@ -54,8 +55,8 @@ def test_september_names_the_miner_its_money_and_its_files(larkspur, tmp_path):
     assert {a["id"] for a in found["actions"]} >= {"stop-it", "explain", "too-much", "find-owner", "ask-for-growth"}
     names = {p.name for p in (tmp_path / "report" / "files").iterdir()}
     assert names == {"tickets.csv", "tickets.json", "anomaly_feedback.csv", "aws-anomaly-monitors.json", "azure-anomaly-alerts.json"}  # fmt: skip
-    sheets = found["tables"]["Incidents"]["rows"]
-    assert whole == sum(D(r["of the month"]) for r in sheets if r["status"] == "alarm")
+    with (tmp_path / "report" / "files" / "tickets.csv").open(encoding="utf-8") as file:
+        assert whole == sum(D(r["above_expected"]) for r in csv.DictReader(file))
     assert "launch: Assistant answers with pictures" in words
     assert "a commitment ended: Compute savings plan 2023" in words
 
@@ -124,8 +125,9 @@ def test_feedback_is_taken_in_and_used(larkspur, tmp_path, found):
 def test_stores_of_others_without_any_table_of_ours(shared, tmp_path, file):
     store, month, _ = taken(shared, file, tmp_path)
     found, words = report("engineering_anomalies", store, tmp_path / "report", month=month)
-    assert "too few to say what is usual" in words
-    assert found["actions"] == []
+    few = "too few to say what is usual" in words
+    assert few or D(kpi(found, "total-unpredicted-variance-of-spend")["value"]) < 10
+    assert (found["actions"] == []) is few
 
 
 def test_a_horizon_that_is_none_is_refused_with_its_remedy(larkspur, tmp_path):

@@ -123,7 +123,9 @@ class Grid:
         whole = self.values["everything"][0]
         out = np.full(len(self.days), LEAST)
         for n in range(7, len(self.days)):
-            out[n] = max(SHARE_OF_ALL * float(np.nanmedian(whole[max(0, n - 28) : n])), LEAST)
+            past = whole[max(0, n - 28) : n]
+            past = past[np.isfinite(past)]
+            out[n] = max(SHARE_OF_ALL * float(np.median(past)), LEAST) if len(past) else LEAST
         return out[None, :]
 
     def children(self, level: str, key: tuple[str, ...]) -> tuple[str, list[int]]:

@@ -30,6 +30,7 @@ STAYS = 91  # days that an incident which goes on is counted at most: a quarter
 DROP = 0.2  # of a commitment's cost: a smaller drop of its use is no alarm
 EXPLAINS = 0.6  # share of an excess with which one part explains it
 DOUBLE = 1.0  # a new resource alarms where its account more than doubles
+AGAIN = 0.8  # of a peak's cost: so much on the same day of the months before is the same again
 TOGETHER = 3  # days within which incidents of one place are one
 CENT = Decimal("0.01")
 ALARM, EXPECTED, MUTED, NEW = "alarm", "expected", "muted", "new resource"
@@ -203,7 +204,10 @@ def _cost(grid: Grid, policy: Policy, verdicts: Sequence[known.Verdict]) -> Iter
         _carried(grid, level, _faded(over, seen.episodes), explained)
         for e in seen.episodes:
             draft = _placed(grid, level, e, seen, values, watched, policy)
-            if draft is None or any(_overlap(draft, t) for t in taken):
+            if draft is None:
+                continue
+            if any(_overlap(draft, t) for t in taken):  # it is the same, or comes again: later ones follow it
+                taken.append((draft.key, draft.episode.start, max(draft.episode.end, draft.episode.seen)))
                 continue
             taken.append((draft.key, draft.episode.start, max(draft.episode.end, draft.episode.seen)))
             yield draft
@@ -466,6 +470,8 @@ def _judged(grid: Grid, incident: Incident, draft: Draft, lines: Any, events, ve
     names += departments if len(departments) <= 3 else []
     if incident.cause.ended and incident.kind == COST:
         return replace(incident, status=EXPECTED, reason=f"a commitment ended: {incident.cause.ended}")
+    if incident.kind == COST and _each_month(grid.days, draft.values, draft.episode.start):
+        return replace(incident, status=EXPECTED, reason="it comes on the same day of each month")
     near = [e for e in events if e.explains(incident.start, incident.seen, names, more)]
     event = min(near, key=lambda e: abs((e.start - incident.start).days), default=None)
     if event and incident.kind != CREEP:
@@ -477,6 +483,25 @@ def _judged(grid: Grid, incident: Incident, draft: Draft, lines: Any, events, ve
     if draft.new and not draft.doubled:
         return replace(incident, status=NEW, reason="new, and not unusual for its account")
     return incident
+
+
+def _each_month(days: Sequence[date], values: Array, start: int) -> bool:
+    """Whether the two months before had such a peak on the same day, counted from their beginning or their end."""
+    month, day = Month.of(days[start]), days[start].day
+    for back in (1, 2):
+        before = month.plus(-back)
+        first = (before.start.date() - days[0]).days
+        places = {first + day - 1, first + before.days - 1 - (month.days - day)}
+        near = {p + n for p in places for n in (-1, 0, 1)}
+        if not any(_peak(values, p) and values[p] >= AGAIN * values[start] for p in near if 14 <= p < start):
+            return False
+    return True
+
+
+def _peak(values: Array, at: int) -> bool:
+    usual = values[at - 14 : at]
+    usual = usual[np.isfinite(usual)]
+    return bool(len(usual)) and values[at] > (1 + AGAIN / 3) * float(np.median(usual))
 
 
 def _said(v: known.Verdict) -> str:

@@ -20,6 +20,7 @@ from helpers.models.smoothing import medians
 
 Array = Any
 WEEK = 7
+AGAIN = 0.9  # of today's cost: so much on the same day before is the same again
 LONG = 91  # days over which a series that seldom costs anything is remembered
 
 
@@ -203,6 +204,7 @@ class _Walk:
         limit = np.maximum(limit, (1 + policy.share) * ever)
         with np.errstate(invalid="ignore"):
             fast = over > limit
+            fast &= self.inside | ~self._each_week(day, now)
             slow, began = self._slow(day, over, expected, scale, least)
             # an incident that a week had to show goes on at half of what a week needs
             little = np.maximum(self.scales * scale / 2, policy.slow * expected)
@@ -266,6 +268,13 @@ class _Walk:
         slow = (mean > limit) & (above.sum(axis=1) >= WEEK - 1)
         slow &= day >= self.rested
         return slow, day - WEEK + 1 + above.argmax(axis=1)
+
+    def _each_week(self, day: int, now: Array) -> Array:
+        """Whether two of the last three same weekdays cost about as much: then it is the weekday, whatever was expected."""
+        if day < 3 * WEEK:
+            return np.zeros(len(now), dtype=bool)
+        before = self.values[:, [day - WEEK, day - 2 * WEEK, day - 3 * WEEK]]
+        return (before >= AGAIN * now[:, None]).sum(axis=1) >= 2
 
     def _open(self, day: int, new: Array, began: Array, fast: Array) -> None:
         self.gentle = np.where(new, ~fast, self.gentle)
