@@ -22,18 +22,25 @@ def incidents(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
     whole = add(amounts)
     at = sentences.places([*amounts, whole])
     footed = [number(v, at) for v in foot(amounts, at)] if amounts else []
-    head = ["Incident", "Owner", "Began", "State", f"Above expected, {currency}", "A month more"]
+    head = ["Incident", f"Too much, {currency}", "A month more", "Owner", "Began", "State"]
     rows = [
-        [plain(i.name, 40), plain(i.owner or i.department or "nobody"), "by degrees" if i.kind == "creep" else _day(i.start), _state(i), s, number(i.month_more, 0) if i.lasts else "—"]
+        [
+            plain(i.name, 40),
+            s,
+            number(i.month_more, 0) if i.lasts else "—",
+            plain(i.owner or i.department or "nobody"),
+            "by degrees" if i.kind == "creep" else _day(i.start),
+            _state(i),
+        ]
         for i, s in zip(shown, footed, strict=False)
-    ]  # fmt: skip
+    ]
     if rest:
-        rows.append([f"{len(rest):,} others", "", "", "", footed[-1], ""])
+        rows.append([f"{len(rest):,} others", footed[-1], "", "", "", ""])
     if rows:
         on = [i.month_more for i in review.alarms if i.lasts]
-        rows.append(["Total", "", "", "", number(whole, at), number(add(on), 0) if on else "—"])
+        rows.append(["Total", number(whole, at), number(add(on), 0) if on else "—", "", "", ""])
     subtitle = f"Alarms of {review.month.title}: effective cost above what was expected, and what a month more would cost where it goes on, {currency}"
-    seen = _table(sentences_anomalies.of_list(review), subtitle, head, rows, (0, 1, 2, 3), total=True)
+    seen = _table(sentences_anomalies.of_list(review), subtitle, head, rows, (0, 3, 4, 5), total=True)
     return _with_facts(seen, shown, currency)
 
 
