@@ -50,6 +50,7 @@ def main() -> None:
 main.elsewhere = {
     "batch": ("batch", "Many reports from one plan, on this machine or many; schedules for it."),
     "deliver": ("deliver", "Deliver a finished report to a folder, by e-mail or to a webhook; never twice."),
+    "detect": ("detect", "Find what stands out in one measured series."),
 }
 
 
