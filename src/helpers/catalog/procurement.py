@@ -1,0 +1,505 @@
+"""Everything the procurement notebook asks about its run: tables handed to measures and models, each answer taken once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from typing import Any
+
+from helpers.catalog.results import found
+from helpers.measures import benefit, commitment_book, commitments, evaluate, savings
+from helpers.models import holdings, instruments, joint, money_calendar
+from helpers.models.instruments import FAMILY, NOTHING, SERVICE, Instrument
+from helpers.terms.errors import UsageError
+from helpers.terms.money import CONTEXT, NAN, ratio
+from helpers.terms.money import total as add
+from helpers.terms.period import Month
+
+MONTHS = 13
+TERM = 12  # months: what is planned for
+HOUR_OF_WORK = 80  # currency: ours, to leave undone what costs more than it saves in a year
+LESS = ("idle machine", "oversized machine", "schedule")  # kinds of advice that change what commitments can cover
+SUPPORT = r"(?i)extended ?support|extended security|lts support"
+ZERO, ONE, CENT = Decimal(0), Decimal(1), Decimal("0.01")
+OWN = {"base": "1", "aggressive": "0", "decline": "0.1", "prepay": "", "lock_in": "", "year_starts": ""}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user says, checked.
+
+    Attributes
+    ----------
+    base : float
+        Share of what always runs that is bought [1].
+    aggressive : float
+        How far above the trough to go: 0 the trough only, 1 up to where another unit no longer pays [1].
+    decline : float
+        Share of demand that may go without a purchase lying idle [1].
+    prepay : tuple of Decimal
+        What may be paid at once in each coming quarter [currency]; empty: no limit.
+    lock_in : float or None
+        Cap on lock-in, committed months a committed unit of money [months]; None: no cap.
+    year_starts : int or None
+        Month in which the budget year begins [1 to 12]; None: as the budgets' versions say.
+    """
+
+    base: float = 1.0
+    aggressive: float = 0.0
+    decline: float = 0.1
+    prepay: tuple[Decimal, ...] = ()
+    lock_in: float | None = None
+    year_starts: int | None = None
+
+    @classmethod
+    def of(cls, own: Mapping[str, str]) -> Settings:
+        """From a notebook's own parameters.
+
+        Raises
+        ------
+        UsageError
+            A share outside 0 to 1, an amount that is none, a month outside 1 to 12: which parameter and how to write it.
+        """
+        given = {name: (own.get(name) or "").strip() or usual for name, usual in OWN.items()}
+        prepay = tuple(_number("prepay", p, 0, None) for p in given["prepay"].split(";") if p.strip())
+        return cls(
+            float(_number("base", given["base"], 0, 1)),
+            float(_number("aggressive", given["aggressive"], 0, 1)),
+            float(_number("decline", given["decline"], 0, Decimal("0.99"))),
+            prepay,
+            float(_number("lock_in", given["lock_in"], 0, 60)) if given["lock_in"] else None,
+            int(_number("year_starts", given["year_starts"], 1, 12)) if given["year_starts"] else None,
+        )
+
+
+def _number(name: str, text: str, least: Any, most: Any) -> Decimal:
+    try:
+        value = Decimal(text.strip())
+        if value.is_finite() and value >= least and (most is None or value <= most):
+            return value
+    except InvalidOperation:
+        pass
+    span = f"from {least}" + (f" to {most}" if most is not None else " on")
+    raise UsageError(f"{name} {text!r}", f"a number {span}", "write it like 0.2, or leave it empty")
+
+
+@dataclass
+class Procurement:
+    """Commitments, contracts and the joint plan of one run.
+
+    Parameters
+    ----------
+    run : Run
+        charges, month, as_of, currency, usage, table, own.
+    """
+
+    run: Any
+    _known: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    # --- what is there
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings.of(getattr(self.run, "own", {}) or {})
+
+    @cached_property
+    def instruments(self) -> instruments.Instruments:
+        from helpers.data.allocation import factors
+
+        return instruments.Instruments(factors("commitment_instruments"), factors("commitment_eligibility"))
+
+    @cached_property
+    def book(self) -> Any:
+        return commitment_book.book(self.run.charges, self.run.month, months=MONTHS, last=Month.of(self.run.as_of))
+
+    @cached_property
+    def covers(self) -> list[dict[str, Any]]:
+        return commitment_book.covers(self.run.charges, self.run.month, months=MONTHS).to_dict("records")
+
+    @cached_property
+    def terms(self) -> list[dict[str, Any]]:
+        """FOCUS Contract Commitments that are discounts, not agreements with a minimum."""
+        held = self.run.table("contract_commitment")
+        return [] if held is None else held.to_dict("records")
+
+    @cached_property
+    def contracts(self) -> list[dict[str, Any]]:
+        held = self.run.table("contracts")
+        return [] if held is None else held.to_dict("records")
+
+    @property
+    def missing(self) -> str:
+        """What the page cannot show for want of a table, as one sentence; empty where all is there."""
+        wanted = {"contract_commitment": "when commitments end and how they are paid", "contracts": "terms and days of notice",
+                  "budgets": "budget years"}  # fmt: skip
+        lacking = [f"{n}.csv says {what}" for n, what in wanted.items() if self.run.table(n) is None]
+        return f"Not in the store yet: {'; '.join(lacking)}." if lacking else ""
+
+    @cached_property
+    def family(self) -> Any:
+        """Row of charges -> family, with the words that later months know of the same SKU."""
+        named: dict[tuple[str, str], str] = {}
+
+        def of(row: Mapping[str, Any]) -> str:
+            key = (str(row.get("service")), str(row["sku"]))
+            texts = instruments.words(row)
+            kind = instruments.family_of(
+                str(row.get("provider") or self._provider.get(row.get("id"), "")), row["service"], row["details"], texts
+            )
+            if kind:
+                named[key] = kind
+            return kind or named.get(key, "")
+
+        return of
+
+    @cached_property
+    def _provider(self) -> dict[str, str]:
+        return dict(zip(self.book["id"], self.book["provider"], strict=True))
+
+    @cached_property
+    def _all(self) -> list[holdings.Holding]:
+        """Commitments of every currency."""
+        covers = sorted(self.covers, key=lambda r: r["details"] is None or r["details"] != r["details"])
+        named = [r | {"provider": self._provider.get(r["id"], "")} for r in covers]
+        return holdings.holdings(
+            self.book.to_dict("records"), named, [t for t in self.terms if t["ContractCommitmentType"] != "Minimum Spend"],
+            self.instruments, which=self.run.month, as_of=self.run.as_of, latest=self._newest, family=self.family,
+        )  # fmt: skip
+
+    @cached_property
+    def held(self) -> list[holdings.Holding]:
+        """Commitments of the page's currency with their verdicts."""
+        mine = [h for h in self._all if h.currency == self.run.currency]
+        return holdings.judged(mine, self._running, self._others, as_of=self.run.as_of)
+
+    @property
+    def active(self) -> list[holdings.Holding]:
+        return [h for h in self.held if h.active]
+
+    @cached_property
+    def unknown(self) -> list[holdings.Holding]:
+        """Commitments of a kind that the table does not know."""
+        return [h for h in self.held if h.instrument is None]
+
+    @cached_property
+    def days(self) -> Decimal:
+        """Days that the month's charges cover."""
+        from helpers.measures import change
+
+        whole = self.run.month.days
+        return Decimal(min(change.days_covered(self.run.charges, self.run.month), whole) if self.run.open else whole)
+
+    @cached_property
+    def reach(self) -> list[dict[str, Any]]:
+        """What commitments cover or could cover in the month, by resource and SKU."""
+        table = commitment_book.reach(self.run.charges, self.run.month, currency=self.run.currency)
+        return table.to_dict("records")
+
+    @cached_property
+    def eligible(self) -> Decimal:
+        """The same in all, as a whole month's [currency]."""
+        return self._monthly(add(CONTEXT.add(r["on_demand"], r["covered"]) for r in self.reach))
+
+    def _monthly(self, amount: Decimal) -> Decimal:
+        return CONTEXT.multiply(amount, ratio(Decimal(self.run.month.days), self.days)) if self.days else ZERO
+
+    @cached_property
+    def _newest(self) -> dict[str, datetime]:
+        return commitment_book.newest(self.run.charges)
+
+    @cached_property
+    def _running(self) -> dict[str, Decimal]:
+        """Ended commitment -> on-demand cost a month of what it covered and nothing covers since."""
+        found = {}
+        for h in self._all:
+            last = self._newest.get(h.provider)
+            if h.currency != self.run.currency or h.end is None or h.end > self.run.as_of or last is None:
+                continue
+            mine = [c for c in self.covers if c["id"] == h.id]
+            periods = sorted({c["period"] for c in mine})
+            whole = [p for p in periods if Month.parse(p).end.date() <= h.end] or periods
+            before: dict[str, Decimal] = {}
+            for c in mine:
+                if whole and c["period"] == whole[-1] and c["resource_id"]:
+                    before[c["resource_id"]] = CONTEXT.add(before.get(c["resource_id"], ZERO), c["contracted"])
+            start = max(datetime(h.end.year, h.end.month, h.end.day, tzinfo=UTC), last - timedelta(days=30))
+            days = Decimal((last - start).days)
+            if days <= 0:
+                continue
+            now = commitment_book.since(self.run.charges, before, start)
+            amount = ZERO
+            for id, was in before.items():
+                on_demand, covered = (CONTEXT.multiply(v, ratio(Decimal(30), days)) for v in now.get(id, (ZERO, ZERO)))
+                amount = CONTEXT.add(amount, max(min(on_demand, CONTEXT.subtract(was, covered)), ZERO))
+            found[h.id] = amount
+        return found
+
+    @cached_property
+    def _others(self) -> dict[str, Decimal]:
+        """Bound commitment -> on-demand cost of the same services in families that it is not bound to."""
+        found = {}
+        for h in self._all:
+            if h.instrument is None or h.instrument.binds != FAMILY:
+                continue
+            found[h.id] = add(
+                r["on_demand"] for r in self.reach
+                if r["provider"] == h.provider and r["service"] in h.services and self.family(r) not in h.families
+            )  # fmt: skip
+        return found
+
+    # --- numbers
+
+    @cached_property
+    def lock(self) -> holdings.LockIn:
+        return holdings.lock_in(self.active, self.eligible)
+
+    @cached_property
+    def lock_by_exit(self) -> holdings.LockIn:
+        return holdings.lock_in(self.active, self.eligible, by_exit=True)
+
+    @cached_property
+    def rates(self) -> dict[str, tuple[Decimal, str]]:
+        """Instrument -> what it costs of the contracted price [1], and where the figure comes from."""
+        paid: dict[str, list[tuple[Decimal, Decimal]]] = {}
+        for h in self._all:
+            if h.instrument is not None and h.year_worth:
+                used = CONTEXT.subtract(h.year_cost, h.year_unused)
+                paid.setdefault(h.instrument.id, []).append((used, h.year_worth))
+        found: dict[str, tuple[Decimal, str]] = {}
+        for i in self.instruments.all:
+            if i.id in paid:
+                seen = ratio(add(a for a, _ in paid[i.id]), add(b for _, b in paid[i.id]))
+                if 0 < seen < 1:
+                    found[i.id] = seen, "seen in the charges"
+                    continue
+            if TERM in i.rates:
+                found[i.id] = i.rates[TERM], i.rate_basis
+        return found
+
+    # --- the joint plan
+
+    def place(self, row: Mapping[str, Any]) -> tuple[str, str, list[Instrument]]:
+        """Pool and type of a usage, and the instruments that may cover it."""
+        some = self.instruments.covering(row["provider"], row["category"], row["service"], instruments.words(row))
+        short = instruments.short_name(row["provider"])
+        flexible = next((i for i in some if i.binds == NOTHING), None)
+        family = self.family(row)
+        type = f"{family or row['service']} {row['region'] or ''}".strip()
+        pool = f"{short} {flexible.name}" if flexible else f"{short} {row['service']}"
+        return pool, type, some
+
+    @cached_property
+    def review(self) -> Any:
+        """Engineering's advice of the same month: what will run less."""
+        from helpers.catalog import engineering
+
+        return engineering.review(self.run).review
+
+    @cached_property
+    def loads(self) -> tuple[joint.Load, ...]:
+        """Resources that commitments could cover, with the ways to use less of each."""
+        hours = float(self.days) * 24 or 1.0
+        by_resource: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        for r in self.reach:
+            pool, type, some = self.place(r)
+            if some and CONTEXT.add(r["on_demand"], r["covered"]) > 0:
+                by_resource.setdefault((r["resource_id"] or r["sku"], pool, type), []).append(r)
+        ways = self.ways
+        found = []
+        for (id, pool, type), lines in by_resource.items():
+            first, last = min(r["first"] for r in lines), max(r["last"] for r in lines)
+            span = max((last - first).total_seconds() / 3600, 24.0)
+            worth = float(add(CONTEXT.add(r["on_demand"], r["covered"]) for r in lines))
+            if self._gone(lines[0]["provider"], last):
+                continue
+            found.append(
+                joint.Load(id, str(lines[0]["name"] or id), pool, type, worth / min(span, hours), tuple(ways.get(id, ())))
+            )
+        return tuple(found)
+
+    @cached_property
+    def _latest(self) -> dict[str, datetime]:
+        found: dict[str, datetime] = {}
+        for r in self.reach:
+            found[r["provider"]] = max(found.get(r["provider"], r["last"]), r["last"])
+        return found
+
+    def _gone(self, provider: str, last: datetime) -> bool:
+        """What no longer runs when its provider's charges end is nothing to commit to."""
+        return self._latest[provider] - last > timedelta(days=2)
+
+    @cached_property
+    def ways(self) -> dict[str, list[joint.Option]]:
+        """Resource -> ways to use less of it, alone and one after another."""
+        review = self.review
+        some = [a for a in (*review.found.advice, *review.found.possible) if a.kind in LESS]
+        some = [a for a in some if a in review.found.advice or (a.blocked > 0 and a.confidence != "low")]
+        by_resource: dict[str, list[Any]] = {}
+        for a in some:
+            by_resource.setdefault(a.resource_id, []).append(a)
+        found: dict[str, list[joint.Option]] = {}
+        for id, advice in by_resource.items():
+            single = [o for a in advice if (o := self._option(a))]
+            options = list(single)
+            if len(single) == 2:
+                a, b = single
+                keep = tuple(x * y for x, y in zip(a.keep, b.keep, strict=True))
+                options.append(joint.Option(f"{a.kind} + {b.kind}", keep, a.effort + b.effort, f"{a.words}; {b.words}"))
+            found[id] = options
+        return found
+
+    def _option(self, a: Any) -> joint.Option | None:
+        effort = float(a.effort * HOUR_OF_WORK)
+        if a.kind == "idle machine":
+            return joint.Option(a.kind, (0.0,) * joint.HOURS, effort, "remove")
+        if a.kind == "schedule":
+            plan = self.review.plans.get(a.resource_id)
+            return None if plan is None else joint.Option(a.kind, week_mask(plan.week, self.run.as_of), effort, plan.words)
+        gross = a.saving + a.blocked
+        share = float(ratio(gross, a.cost)) if a.cost else 0.0
+        return joint.Option(a.kind, (1.0 - min(share, 0.95),) * joint.HOURS, effort, f"{a.now} to {a.candidate}")
+
+    @cached_property
+    def held_hourly(self) -> tuple[joint.Held, ...]:
+        """Active commitments as the joint plan takes them."""
+        places = {(self.family(r), r["region"], r["service"]): self.place(r) for r in self.reach}
+        found = []
+        for h in self.active:
+            if h.instrument is None or h.rate.is_nan() or h.months_left.is_nan():
+                continue
+            hours = Decimal(24) * self._days_of(h)
+            price = ratio(h.monthly, hours) if hours else ZERO
+            near = next((p for (f, g, s), p in places.items() if s in h.services and (h.instrument.flexible or f in h.families) and g in h.regions), None)  # fmt: skip
+            if near is None or price <= 0:
+                continue
+            pool, type, _ = near
+            found.append(joint.Held(h.id, pool, "" if h.instrument.flexible else type, float(ratio(price, h.rate)), float(price), float(h.months_left)))  # fmt: skip
+        return tuple(found)
+
+    def _days_of(self, h: holdings.Holding) -> Decimal:
+        """Days of the month in which a commitment was charged."""
+        rows = self.book[(self.book["id"] == h.id) & (self.book["period"] == str(self.run.month))].to_dict("records")
+        if not rows or rows[0]["first_used"] is None:
+            return self.days
+        return Decimal(max(round((rows[0]["last_used"] - rows[0]["first_used"]).total_seconds() / 86400), 1))
+
+    @cached_property
+    def offers(self) -> tuple[joint.Offer, ...]:
+        """What could be bought for what runs: of each pool its flexible instrument, of each type its cheapest bound one."""
+        found: dict[tuple[str, str], joint.Offer] = {}
+        loaded = {(x.pool, x.type) for x in self.loads}
+        for r in self.reach:
+            pool, type, some = self.place(r)
+            if (pool, type) not in loaded:
+                continue
+            for i in some:
+                if i.id not in self.rates or TERM not in i.terms:
+                    continue
+                if i.binds != NOTHING and (pool, type) in self.leaving:
+                    continue
+                key = (pool, "" if i.binds == NOTHING else type)
+                rate = float(self.rates[i.id][0])
+                if i.binds in (NOTHING, FAMILY, SERVICE) and (key not in found or rate < found[key].rate):
+                    found[key] = joint.Offer(i.id, *key, rate, TERM)
+        return tuple(found.values())
+
+    @cached_property
+    def leaving(self) -> set[tuple[str, str]]:
+        """Types that engineering advises to leave: nothing is bound to them for a year."""
+        old = {a.resource_id for a in (*self.review.found.advice, *self.review.found.possible) if a.kind == "old generation"}
+        return {(x.pool, x.type) for x in self.loads if x.id in old}
+
+    @cached_property
+    def demand(self) -> dict[tuple[str, str], dict[date, float]]:
+        """(pool, type) -> day -> cost an hour of what commitments cover or could cover, at contracted cost [currency/h]."""
+        table = commitment_book.demand(self.run.charges, self.run.month, months=24)
+        rows = [r for r in table.to_dict("records") if r["currency"] == self.run.currency]
+        named = {(r["service"], r["sku"]): r for r in self.reach}  # words that months before FOCUS 1.1 lack
+        found: dict[tuple[str, str], dict[date, float]] = {}
+        places: dict[tuple[Any, ...], tuple[str, str] | None] = {}
+        for r in rows:
+            key = (r["provider"], r["service"], r["sku"], r["region"])
+            if key not in places:
+                pool, type, some = self.place(r | _words_of(named.get((r["service"], r["sku"]), r)))
+                places[key] = (pool, type) if some else None
+            if (at := places[key]) is not None:
+                day = r["start"].date()
+                worth = float(CONTEXT.add(r["on_demand"], r["covered"])) / 24
+                days = found.setdefault(at, {})
+                days[day] = days.get(day, 0.0) + worth
+        return found
+
+    @cached_property
+    def room(self) -> dict[tuple[str, str], float]:
+        """What is safe to be committed to, of each type and of each pool as a whole [currency/h] (`joint.safe`)."""
+        s = self.settings
+        last = min(self.run.month.end.date(), max((max(d) for d in self.demand.values()), default=self.run.as_of) + timedelta(days=1))
+        pools: dict[str, dict[date, float]] = {}
+        found = {}
+        for (pool, type), days in self.demand.items():
+            found[pool, type] = joint.safe(days, last, base=s.base, aggressive=s.aggressive)
+            whole = pools.setdefault(pool, {})
+            for d, v in days.items():
+                whole[d] = whole.get(d, 0.0) + v
+        for pool, days in pools.items():
+            found[pool, ""] = joint.safe(days, last, base=s.base, aggressive=s.aggressive)
+        return found
+
+    @cached_property
+    def problem(self) -> joint.Problem:
+        return joint.Problem(self.loads, self.held_hourly, self.offers, TERM, self.settings.decline, room=self.room)
+
+    @cached_property
+    def orders(self) -> list[joint.Outcome]:
+        """Nothing, each part alone, both orders, and both together."""
+        return joint.orders(self.problem)
+
+    @property
+    def together(self) -> joint.Outcome:
+        return next(o for o in self.orders if o.order == "joint")
+
+    @cached_property
+    def schedules(self) -> Any:
+        """Ways to use less, with what each saves now, until when a commitment stands against it, and whether the plan takes it."""
+        import pandas as pd
+
+        names = {x.id: x.name for x in self.loads}
+        rows = []
+        for x in self.loads:
+            for o in x.options:
+                if " + " in o.kind:
+                    continue
+                gross = Decimal(repr(round(x.hourly * sum(1 - k for k in o.keep) * joint.WEEKS, 2)))
+                net = joint.net_now(self.problem, x.id, o)
+                months = joint.until(self.problem, x.id) if net < gross * Decimal("0.99") else 0.0
+                end = self.run.as_of + timedelta(days=round(months * 30.4375)) if months else None
+                chosen = self.together.chosen.get(x.id)
+                rows.append(
+                    {
+                        "resource_id": x.id, "name": names[x.id], "kind": o.kind, "what": o.words, "gross": gross, "net": net,
+                        "until": end, "taken": chosen is not None and o.kind in chosen.kind,
+                    }
+                )  # fmt: skip
+        rows.sort(key=lambda r: (-r["gross"], r["name"]))
+        return pd.DataFrame(rows, columns=["resource_id", "name", "kind", "what", "gross", "net", "until", "taken"], dtype=object)
+
+    # --- who gets it
+
+    @cached_property
+    def benefit(self) -> Any:
+        return benefit.benefit(self.run.charges, self.run.month, currency=self.run.currency)
+
+
+def _words_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {c: row[c] for c in ("meter", "details", "description")}
+
+
+def week_mask(week: Any, as_of: date) -> tuple[float, ...]:
+    """Whether a weekly plan is on in each hour of a usual week [1], Monday 00:00 UTC first."""
+    monday = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC) - timedelta(days=as_of.weekday())
+    usual = type(week)(week.zone, week.on, frozenset(), week.mode)
+    quarters = [usual.is_on(monday + timedelta(minutes=15 * q)) for q in range(joint.HOURS * 4)]
+    return tuple(sum(quarters[h * 4 : h * 4 + 4]) / 4 for h in range(joint.HOURS))
