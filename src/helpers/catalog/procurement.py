@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
 
 from helpers.catalog.results import found
-from helpers.measures import benefit, commitment_book, commitments, evaluate, savings
+from helpers.measures import benefit, commitment_book, contract_terms
 from helpers.models import holdings, instruments, joint, money_calendar
 from helpers.models.instruments import FAMILY, NOTHING, SERVICE, Instrument
 from helpers.terms.errors import UsageError
@@ -21,6 +22,7 @@ from helpers.terms.period import Month
 MONTHS = 13
 TERM = 12  # months: what is planned for
 HOUR_OF_WORK = 80  # currency: ours, to leave undone what costs more than it saves in a year
+LEAST = Decimal(50)  # saving a month below which a purchase is not worth its paper [currency]
 LESS = ("idle machine", "oversized machine", "schedule")  # kinds of advice that change what commitments can cover
 SUPPORT = r"(?i)extended ?support|extended security|lts support"
 ZERO, ONE, CENT = Decimal(0), Decimal(1), Decimal("0.01")
@@ -435,17 +437,20 @@ class Procurement:
     @cached_property
     def room(self) -> dict[tuple[str, str], float]:
         """What is safe to be committed to, of each type and of each pool as a whole [currency/h] (`joint.safe`)."""
-        s = self.settings
-        last = min(self.run.month.end.date(), max((max(d) for d in self.demand.values()), default=self.run.as_of) + timedelta(days=1))
+        return self._rooms(self.settings.base, self.settings.aggressive)
+
+    def _rooms(self, base: float, aggressive: float) -> dict[tuple[str, str], float]:
+        newest = max((max(d) for d in self.demand.values()), default=self.run.as_of)
+        last = min(self.run.month.end.date(), newest + timedelta(days=1))
         pools: dict[str, dict[date, float]] = {}
         found = {}
         for (pool, type), days in self.demand.items():
-            found[pool, type] = joint.safe(days, last, base=s.base, aggressive=s.aggressive)
+            found[pool, type] = joint.safe(days, last, base=base, aggressive=aggressive)
             whole = pools.setdefault(pool, {})
             for d, v in days.items():
                 whole[d] = whole.get(d, 0.0) + v
         for pool, days in pools.items():
-            found[pool, ""] = joint.safe(days, last, base=s.base, aggressive=s.aggressive)
+            found[pool, ""] = joint.safe(days, last, base=base, aggressive=aggressive)
         return found
 
     @cached_property
@@ -486,11 +491,244 @@ class Procurement:
         rows.sort(key=lambda r: (-r["gross"], r["name"]))
         return pd.DataFrame(rows, columns=["resource_id", "name", "kind", "what", "gross", "net", "until", "taken"], dtype=object)
 
+    # --- contracts and the calendar of money
+
+    @cached_property
+    def _spend(self) -> dict[str, dict[str, Decimal]]:
+        """Contract -> month -> billed cost under it."""
+        return contract_terms.belongs(self.contracts, contract_terms.spend(self.run.charges), instruments.short_name)
+
+    @cached_property
+    def _mine(self) -> list[dict[str, Any]]:
+        """Contracts in the page's currency."""
+        return [c for c in self.contracts if c["currency"] == self.run.currency]
+
+    @cached_property
+    def agreements(self) -> Any:
+        """Promised minimums: committed and consumed as money."""
+        last = self.run.month.plus(-1) if self.run.open else self.run.month
+        return contract_terms.agreements(self._mine, self._spend, as_of=self.run.as_of, which=last)
+
+    @cached_property
+    def budgets(self) -> list[dict[str, Any]]:
+        held = self.run.table("budgets")
+        return [] if held is None else held.to_dict("records")
+
+    @cached_property
+    def year_starts(self) -> int | None:
+        """Month in which the budget year begins: the parameter's, else as the budgets' versions say."""
+        return self.settings.year_starts or contract_terms.year_start(self.budgets)
+
+    @cached_property
+    def off_budget(self) -> Any:
+        return contract_terms.off_budget(self._mine, self.year_starts, as_of=self.run.as_of)
+
+    @cached_property
+    def missing_discount(self) -> Any:
+        """Usage without the discount that its provider's contract names."""
+        discounts = {}
+        providers = {r["provider"] for r in self.reach} | set(self._newest)
+        for c in self._mine:
+            share = c["discount_percent"]
+            if isinstance(share, Decimal) and share and c["start"] <= self.run.as_of <= c["end"]:
+                same = [p for p in providers if instruments.short_name(p) == instruments.short_name(c["vendor"])]
+                discounts |= {p: ratio(share, 100) for p in same}
+        return contract_terms.missing_discount(
+            self.run.charges, self.run.month, discounts, currency=self.run.currency
+        )
+
+    @cached_property
+    def support(self) -> list[dict[str, Any]]:
+        """Lines of the month that are fees for versions past their end."""
+        from helpers.measures import resources
+
+        lines = resources.lines(self.run.charges, self.run.month, currency=self.run.currency).to_dict("records")
+        return [r for r in lines if re.search(SUPPORT, f"{r['meter'] or ''} {r['description'] or ''}")]
+
+    def owner(self, provider: str) -> str:
+        """Who answers for a provider's contract."""
+        short = instruments.short_name(provider)
+        named = [c["owner"] for c in self._mine if instruments.short_name(c["vendor"]) == short and c["owner"]]
+        return named[0] if named else "Commitment owner"
+
+    @cached_property
+    def calendar(self) -> list[money_calendar.Entry]:
+        """Purchases, ends, notices, contracts, support and budget dates, each once."""
+        events = self.run.table("calendar")
+        monthly = {
+            id: ratio(add(a for p, a in months.items() if p == str(self.run.month)), 1) for id, months in self._spend.items()
+        }
+        starts, approved = self._budget_days
+        commitments_ = [
+            e for h in self.held for e in money_calendar.of_holdings([h], as_of=self.run.as_of, owner=self.owner(h.provider))
+        ]
+        purchases_ = [
+            {"day": p["buy_on"], "what": p["what"], "saving": p["saving_a_month"], "currency": p["currency"], "id": p["id"], "owner": p["who"]}
+            for p in self.purchases
+        ]  # fmt: skip
+        return money_calendar.calendar(
+            commitments_,
+            money_calendar.of_contracts(self._mine, monthly, as_of=self.run.as_of),
+            money_calendar.of_purchases(purchases_),
+            money_calendar.of_support(self.support, as_of=self.run.as_of, currency=self.run.currency),
+            money_calendar.of_budgets(starts, approved, as_of=self.run.as_of),
+            money_calendar.of_events([] if events is None else events.to_dict("records"), as_of=self.run.as_of),
+            until=self.run.as_of + timedelta(days=400),
+        )
+
+    @cached_property
+    def _budget_days(self) -> tuple[list[date], list[date]]:
+        """First days of budget years, and days on which budgets were approved."""
+        if self.year_starts is None or not self.budgets:
+            return [], []
+        months = sorted({Month.parse(str(b["month"])) for b in self.budgets})
+        starts = [m.start.date() for m in months if m.month == self.year_starts]
+        approved = sorted({b["approved_on"] for b in self.budgets if isinstance(b.get("approved_on"), date)})
+        return starts, approved
+
+    # --- the plan
+
+    @cached_property
+    def frontier(self) -> list[dict[str, Any]]:
+        """Levels of commitment with their lock-in and saving of a year, also with a third of demand gone; one is chosen."""
+        if not self.offers:
+            return []
+        chosen = self.together.chosen
+        s = self.settings
+        levels = [("half the trough", 0.5, 0.0), ("the trough", 1.0, 0.0), ("a third above it", 1.0, 0.33),
+                  ("two thirds above it", 1.0, 0.67), ("the usual level", 1.0, 1.0)]  # fmt: skip
+        asked = (s.base, s.aggressive)
+        if asked not in [(b, a) for _, b, a in levels]:
+            levels.append(("as asked for", *asked))
+        points = [self._point("nothing", (), chosen, False)]
+        for name, base, aggressive in levels:
+            room = self._rooms(base, aggressive)
+            problem = replace(self.problem, room=room, _cache={})
+            bought = joint.given(problem, chosen=chosen, commit=True).bought
+            points.append(self._point(name, bought, chosen, (base, aggressive) == asked))
+        points.sort(key=lambda p: (p["lock_in"], p["saving"]))
+        return points
+
+    def _point(self, name: str, bought: Any, chosen: Any, is_chosen: bool) -> dict[str, Any]:
+        hours = Decimal(repr(joint.WEEKS * joint.HOURS))
+        owed = add(Decimal(repr(float(b.price))) * hours * b.term for b in bought)
+        plain = replace(self.problem, room=None, decline=0.0, _cache={})
+        fallen = replace(plain, loads=tuple(replace(x, hourly=x.hourly * 2 / 3) for x in plain.loads), _cache={})
+        saving, worst = (
+            joint.given(p, chosen=chosen).cost - joint.given(p, chosen=chosen, bought=bought).cost for p in (plain, fallen)
+        )
+        whole = CONTEXT.add(self.lock.remaining, owed)
+        return {
+            "name": name, "lock_in": ratio(whole, self.eligible) if self.eligible else ZERO, "saving": saving, "worst": worst,
+            "chosen": is_chosen,
+        }  # fmt: skip
+
+    @cached_property
+    def purchases(self) -> list[dict[str, Any]]:
+        """What is proposed, the largest saving first; forms of `helpers.actions.purchases`."""
+        found = []
+        names = {i.id: i for i in self.instruments.all}
+        for b in self.together.bought:
+            i = names[b.instrument]
+            hours = joint.WEEKS * joint.HOURS
+            saving = Decimal(repr(round((b.worth - b.price) * hours, 2)))
+            if saving < LEAST:
+                continue
+            day = self.run.as_of + timedelta(days=max(round(b.month * 30.4375), 0))
+            scope = b.type or "everything that it covers"
+            provider = b.pool.split(" ")[0]
+            found.append(
+                {
+                    "id": f"{b.instrument}/{b.pool}/{b.type or 'flexible'}/{day}", "buy_on": day,
+                    "decide_by": max(day - timedelta(days=7), self.run.as_of), "what": f"{i.name} for {scope}",
+                    "provider": provider, "instrument": i.name, "scope": scope, "currency": self.run.currency,
+                    "commitment_an_hour": Decimal(repr(round(b.price, 4))), "covers_an_hour": Decimal(repr(round(b.worth, 4))),
+                    "term_months": b.term, "payment": i.payments[0] if i.payments else "", "paid_at_once": ZERO,
+                    "a_month": Decimal(repr(round(b.price * hours, 2))), "saving_a_month": saving,
+                    "break_even_months": Decimal(repr(round(b.price / b.worth * b.term, 1))), "rate": Decimal(repr(round(b.price / b.worth, 4))),
+                    "rate_basis": self.rates[b.instrument][1], "who": self.owner(provider), "status": "proposed",
+                }
+            )  # fmt: skip
+        found.sort(key=lambda p: (-p["saving_a_month"], p["id"]))
+        return found
+
     # --- who gets it
 
     @cached_property
     def benefit(self) -> Any:
         return benefit.benefit(self.run.charges, self.run.month, currency=self.run.currency)
+
+    # --- KPIs, tables and files
+
+    def kpis(self) -> list[Any]:
+        """The catalog's KPIs of the month, and what this page finds itself."""
+        terms = self.run.table("contract_commitment")
+        own = self.run.kpis(**({} if terms is None else {"contracts": terms}))
+        return [*own, *found(self._found, self.run.month)]
+
+    @cached_property
+    def _found(self) -> list[dict[str, Any]]:
+        scope = {name: self.run.chosen[name] for name in ("provider", "department") if self.run.chosen.get(name)}
+
+        def one(kpi: str, value: Decimal, variant: str = "", money: bool = True, **more: Any) -> dict[str, Any]:
+            currency = self.run.currency
+            return {"kpi": kpi, "variant": variant, "value": value, "currency": currency, "scope": scope} | more
+
+        def stake(verdict: str) -> Decimal:
+            return add(h.stake for h in self.held if h.verdict == verdict)
+
+        soon = self.run.as_of + timedelta(days=holdings.SOON)
+        ending = [h for h in self.active if h.end is not None and h.end <= soon and h.saving > 0]
+        larger = [h for h in self.active if h.larger and h.verdict != "wrong family"]
+        notices = [e for e in self.calendar if e.kind == "notice" and e.nothing and (e.overdue or e.day <= soon)]
+        saved = add(p["saving_a_month"] for p in self.purchases)
+        loses = max((o.loses for o in self.orders if o.order in ("commit-less", "less-commit")), default=ZERO)
+        gaps = [g for g in self.agreements["gap"] if not g.is_nan()]
+        some = bool(self.held)
+        return [
+            one("commitment-lock-in", self.lock.committed),
+            one("commitment-lock-in", self.lock.usage, "usage"),
+            one("commitment-lock-in", self.lock_by_exit.committed, "exit"),
+            one("commitment-loss", self.lock.loss if self.active else NAN),
+            one("commitments-lapsed", stake("lapsed") if some else NAN),
+            one("commitments-ending", add(h.saving for h in ending) if self.active else NAN),
+            one("commitments-larger-than-use", add(h.stake for h in larger) if some else NAN),
+            one("commitments-wrong-family", stake("wrong family") if some else NAN),
+            one("commitments-not-known", add(h.monthly for h in self.unknown) if some else NAN),
+            one("commitments-to-buy", saved if self.loads else NAN),
+            one("order-of-planning", loses if self.loads else NAN),
+            one("agreement-shortfall", add(gaps) if gaps else NAN),
+            one("terms-off-budget", add(self.off_budget["next"]) if self.year_starts is not None and self._mine else NAN),
+            one("notice-near", add(e.nothing for e in notices if e.nothing) if self._mine else NAN),
+            one("discount-not-applied", add(self.missing_discount["missing"]) if self._mine else NAN),
+        ]
+
+    @property
+    def sheets(self) -> dict[str, Any]:
+        """Tables for ``tables.xlsx``."""
+        import pandas as pd
+
+        from helpers.actions import purchases as files
+
+        return {
+            "Commitments": holdings.frame(self.held),
+            "Orders": joint.table(self.orders),
+            "Use less": self.schedules,
+            "Purchases": pd.DataFrame(self.purchases, columns=list(files.COLUMNS), dtype=object),
+            "Calendar": money_calendar.frame(self.calendar),
+            "Agreements": self.agreements,
+            "Off budget": self.off_budget,
+            "Discount missing": self.missing_discount,
+            "Benefit": self.benefit,
+            "Months": self.book.drop(columns=["begins", "ends", "first_used", "last_used"]),
+        }
+
+    @property
+    def files(self) -> dict[str, str]:
+        """``purchases.csv`` for approval, ``renewals.csv``, ``money_calendar.csv`` and ``.ics``, ``benefit.csv``."""
+        from helpers.actions import purchases as files
+
+        return files.files(self)
 
 
 def _words_of(row: Mapping[str, Any]) -> dict[str, Any]:

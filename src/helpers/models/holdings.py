@@ -343,6 +343,27 @@ def _verdict(h: Holding, running: Decimal, other: Decimal, as_of: date) -> tuple
     return "keep", "used", ZERO
 
 
+def frame(held: Iterable[Holding]) -> Any:
+    """Commitments as a table, for a spreadsheet."""
+    import pandas as pd
+
+    rows = [
+        {
+            "id": h.id, "name": h.name, "provider": h.provider, "kind": h.instrument.name if h.instrument else h.type,
+            "start": h.start, "end": h.end, "end_basis": h.end_basis, "payment": h.payment, "contract": h.contract,
+            "currency": h.currency, "committed": h.monthly, "used": h.used, "unused": h.unused, "saving": h.saving,
+            "utilisation": h.utilisation, "rate": h.rate, "months_left": h.months_left,
+            "exchange": h.instrument.exchange if h.instrument else "", "verdict": h.verdict, "why": h.why, "stake": h.stake,
+        }
+        for h in held
+    ]  # fmt: skip
+    names = [
+        "id", "name", "provider", "kind", "start", "end", "end_basis", "payment", "contract", "currency", "committed", "used",
+        "unused", "saving", "utilisation", "rate", "months_left", "exchange", "verdict", "why", "stake",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=names, dtype=object)
+
+
 # --- lock-in ------------------------------------------------------------------------------------------------------
 
 

@@ -222,6 +222,11 @@ def orders(problem: Problem) -> list[Outcome]:
     ]
 
 
+def given(problem: Problem, *, chosen: Mapping[str, Option], bought: Sequence[Buy] = (), commit: bool = False) -> Outcome:
+    """What a problem costs with these choices and purchases; with `commit` what more is bought is free."""
+    return _solve(problem, less=False, commit=commit, bought=bought, chosen=chosen)
+
+
 def _solve(problem: Problem, *, less: bool, commit: bool, bought: Sequence[Buy] = (), chosen: Mapping[str, Option] | None = None) -> Outcome:  # fmt: skip
     """The cheapest plan when using less and buying are each free or not; `bought` and `chosen` are given beforehand."""
     cost, picks, buys = 0.0, {}, list(bought)
