@@ -410,9 +410,27 @@ class Procurement:
 
     @cached_property
     def leaving(self) -> set[tuple[str, str]]:
-        """Types that engineering advises to leave: nothing is bound to them for a year."""
+        """Types that engineering advises to leave, or that a planned migration empties: nothing is bound to them for a year.
+
+        A migration or planned change of the calendar that is known and begins within the term is taken to move all machines of its
+        departments; a type leaves where they are most of it.
+        """
         old = {a.resource_id for a in (*self.review.found.advice, *self.review.found.possible) if a.kind == "old generation"}
-        return {(x.pool, x.type) for x in self.loads if x.id in old}
+        found = {(x.pool, x.type) for x in self.loads if x.id in old}
+        events = self.run.table("calendar")
+        scope: set[str] = set()
+        for e in [] if events is None else events.to_dict("records"):
+            known = not isinstance(e.get("known_on"), date) or e["known_on"] <= self.run.as_of
+            soon = self.run.as_of <= e["end"] and e["start"] <= self.run.as_of + timedelta(days=365)
+            if e["kind"] in ("migration", "planned-change") and known and soon:
+                scope |= {x.strip() for x in str(e["scope"] or "").split(";") if x.strip()}
+        who = {r["resource_id"]: r["department"] for r in self.reach}
+        worth: dict[tuple[str, str], list[float]] = {}
+        for x in self.loads:
+            both = worth.setdefault((x.pool, x.type), [0.0, 0.0])
+            both[0] += x.hourly if scope & {who.get(x.id) or "", "*"} else 0.0
+            both[1] += x.hourly
+        return found | {key for key, (moving, whole) in worth.items() if moving * 2 > whole}
 
     @cached_property
     def demand(self) -> dict[tuple[str, str], dict[date, float]]:

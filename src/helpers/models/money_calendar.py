@@ -56,10 +56,10 @@ class Entry:
 
 
 def of_holdings(held: Iterable[Holding], *, as_of: date, behind: int = 120, owner: str = "Commitment owner") -> list[Entry]:
-    """Ends of commitments; those that lapsed within `behind` days are overdue."""
+    """Ends of commitments, those to come and of the last `behind` days; what lapsed stays until it is bought again."""
     found = []
     for h in held:
-        if h.end is None or (as_of - h.end).days > behind:
+        if h.end is None or ((as_of - h.end).days > behind and h.verdict != "lapsed"):
             continue
         late = h.end <= as_of
         if h.verdict == "lapsed":

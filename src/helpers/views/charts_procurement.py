@@ -139,7 +139,7 @@ def frontier(points: Sequence[Any], *, currency: str, title: str | None = None) 
     )
     return Chart(
         found,
-        f"Saving a year of proposed purchases, {currency}, against months of lock-in a unit of usage; hollow ends: with a third of demand gone",
+        f"Saving a year of proposed purchases, {currency}, against months of lock-in a unit of usage; rust: the same with a third of demand gone",
         "; ".join(f"{n}: {m} months, saves {s} {currency}, {w} if a third goes" for n, m, s, w in rows) + ".",
         lambda width: _draw_frontier(width, shown, at),
         ("Level", "Lock-in, months", f"Saves, {currency}", f"If a third goes, {currency}"),

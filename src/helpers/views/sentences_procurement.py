@@ -27,7 +27,8 @@ def headline(page: Any) -> str:
         n = sum(1 for h in page.held if h.verdict == "lapsed")
         parts.append(f"{count(n)} ended commitment{'s cost' if n > 1 else ' costs'} {money(lapsed, currency)} more a month")
     if saving:
-        parts.append(f"{money(saving, currency)} a month could be saved by committing to what is stable")
+        more = ", this included" if lapsed else ""
+        parts.append(f"committing to what is stable would save {money(saving, currency)} a month{more}")
     if unused and not lapsed:
         parts.append(f"{money(unused, currency)} of commitment lay unused")
     if not parts:
@@ -131,7 +132,8 @@ def of_benefit(table: Any, currency: str) -> str:
     pooled = {r["department"]: r["net"] for r in rows if r["way"] == "pooled"}
     if not any(used.values()) and not any(pooled.values()):
         return "There is no benefit to share"
-    gain = max(used, key=lambda d: pooled.get(d, ZERO) - used[d])
+    names = [d for d in used if d] or list(used)
+    gain = max(names, key=lambda d: pooled.get(d, ZERO) - used[d])
     more = pooled.get(gain, ZERO) - used[gain]
     total = add(used.values())
     return f"Pooled, {plain(gain) or 'nobody by name'} would get {money(more, currency)} more of {money(total, currency)}"
