@@ -12,8 +12,9 @@ from typing import Any
 from helpers.actions.csvs import table_text
 
 COLUMNS = (
-    "id", "what", "provider", "instrument", "scope", "currency", "commitment_an_hour", "covers_an_hour", "term_months", "payment",
-    "paid_at_once", "a_month", "saving_a_month", "rate", "rate_basis", "break_even_months", "buy_on", "decide_by", "who", "status",
+    "id", "what", "provider", "instrument", "pool", "scope", "currency", "commitment_an_hour", "covers_an_hour", "term_months",
+    "payment", "paid_at_once", "a_month", "saving_a_month", "rate", "rate_basis", "break_even_months", "buy_on", "expires",
+    "decide_by", "who", "rung", "why", "status",
 )  # fmt: skip
 RENEWALS = ("id", "name", "provider", "kind", "end", "end_basis", "verdict", "why", "exchange", "stake", "currency", "who", "decide_by")  # fmt: skip
 

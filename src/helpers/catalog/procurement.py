@@ -14,19 +14,23 @@ from helpers.catalog.results import found
 from helpers.measures import benefit, commitment_book, contract_terms
 from helpers.models import holdings, instruments, joint, money_calendar
 from helpers.models.instruments import FAMILY, NOTHING, SERVICE, Instrument
-from helpers.terms.errors import UsageError
+from helpers.terms.errors import Refused, UsageError
 from helpers.terms.money import CONTEXT, NAN, ratio
 from helpers.terms.money import total as add
 from helpers.terms.period import Month
 
 MONTHS = 13
+HISTORY, WINDOW = 396, 28  # days handed to the estimator, and those of them that it sizes purchases by
 TERM = 12  # months: what is planned for
 HOUR_OF_WORK = 80  # currency: ours, to leave undone what costs more than it saves in a year
+RUNGS = (Decimal("0.5"), Decimal("0.25"), Decimal("0.25"))  # parts of a first purchase, month by month
+SMALL, PLACES = Decimal(1), Decimal("0.000001")  # currency an hour: what stays whole
 LEAST = Decimal(50)  # saving a month below which a purchase is not worth its paper [currency]
 LESS = ("idle machine", "oversized machine", "schedule")  # kinds of advice that change what commitments can cover
+ARM = re.compile(r"[a-z]+\d+g[a-z]*")  # AWS families on Graviton
 SUPPORT = r"(?i)extended ?support|extended security|lts support"
 ZERO, ONE, CENT = Decimal(0), Decimal(1), Decimal("0.01")
-OWN = {"base": "1", "aggressive": "0", "decline": "0.1", "prepay": "", "lock_in": "", "year_starts": ""}
+OWN = {"base": "0", "aggressive": "0", "decline": "0.1", "prepay": "", "lock_in": "", "year_starts": ""}
 
 
 @dataclass(frozen=True)
@@ -36,20 +40,20 @@ class Settings:
     Attributes
     ----------
     base : float
-        Share of what always runs that is bought [1].
+        Share of the trough that must be covered, whatever it risks [1]; 0: none must.
     aggressive : float
-        How far above the trough to go: 0 the trough only, 1 up to where another unit no longer pays [1].
+        How far above the trough to go: 0 the trough only, 1 as far as it pays [1].
     decline : float
         Share of demand that may go without a purchase lying idle [1].
     prepay : tuple of Decimal
         What may be paid at once in each coming quarter [currency]; empty: no limit.
     lock_in : float or None
-        Cap on lock-in, committed months a committed unit of money [months]; None: no cap.
+        Cap on lock-in, months of committed cost a unit of usage [months]; None: no cap.
     year_starts : int or None
         Month in which the budget year begins [1 to 12]; None: as the budgets' versions say.
     """
 
-    base: float = 1.0
+    base: float = 0.0
     aggressive: float = 0.0
     decline: float = 0.1
     prepay: tuple[Decimal, ...] = ()
@@ -412,8 +416,8 @@ class Procurement:
     def leaving(self) -> set[tuple[str, str]]:
         """Types that engineering advises to leave, or that a planned migration empties: nothing is bound to them for a year.
 
-        A migration or planned change of the calendar that is known and begins within the term is taken to move all machines of its
-        departments; a type leaves where they are most of it.
+        A migration or planned change of the calendar that is known and begins within the term is taken to move the machines of its
+        departments, but for those that run on ARM already; a type leaves where they are most of it.
         """
         old = {a.resource_id for a in (*self.review.found.advice, *self.review.found.possible) if a.kind == "old generation"}
         found = {(x.pool, x.type) for x in self.loads if x.id in old}
@@ -424,11 +428,13 @@ class Procurement:
             soon = self.run.as_of <= e["end"] and e["start"] <= self.run.as_of + timedelta(days=365)
             if e["kind"] in ("migration", "planned-change") and known and soon:
                 scope |= {x.strip() for x in str(e["scope"] or "").split(";") if x.strip()}
-        who = {r["resource_id"]: r["department"] for r in self.reach}
+        who = {
+            r["resource_id"]: r["department"] for r in self.reach if r["category"] == "Compute" and not ARM.fullmatch(self.family(r))
+        }
         worth: dict[tuple[str, str], list[float]] = {}
         for x in self.loads:
             both = worth.setdefault((x.pool, x.type), [0.0, 0.0])
-            both[0] += x.hourly if scope & {who.get(x.id) or "", "*"} else 0.0
+            both[0] += x.hourly if x.id in who and scope & {who[x.id] or "", "*"} else 0.0
             both[1] += x.hourly
         return found | {key for key, (moving, whole) in worth.items() if moving * 2 > whole}
 
@@ -455,20 +461,17 @@ class Procurement:
     @cached_property
     def room(self) -> dict[tuple[str, str], float]:
         """What is safe to be committed to, of each type and of each pool as a whole [currency/h] (`joint.safe`)."""
-        return self._rooms(self.settings.base, self.settings.aggressive)
-
-    def _rooms(self, base: float, aggressive: float) -> dict[tuple[str, str], float]:
         newest = max((max(d) for d in self.demand.values()), default=self.run.as_of)
         last = min(self.run.month.end.date(), newest + timedelta(days=1))
         pools: dict[str, dict[date, float]] = {}
         found = {}
         for (pool, type), days in self.demand.items():
-            found[pool, type] = joint.safe(days, last, base=base, aggressive=aggressive)
+            found[pool, type] = joint.safe(days, last, aggressive=self.settings.aggressive)
             whole = pools.setdefault(pool, {})
             for d, v in days.items():
                 whole[d] = whole.get(d, 0.0) + v
         for pool, days in pools.items():
-            found[pool, ""] = joint.safe(days, last, base=base, aggressive=aggressive)
+            found[pool, ""] = joint.safe(days, last, aggressive=self.settings.aggressive)
         return found
 
     @cached_property
@@ -607,68 +610,204 @@ class Procurement:
     # --- the plan
 
     @cached_property
-    def frontier(self) -> list[dict[str, Any]]:
-        """Levels of commitment with their lock-in and saving of a year, also with a third of demand gone; one is chosen."""
-        if not self.offers:
-            return []
-        chosen = self.together.chosen
-        s = self.settings
-        levels = [("half the trough", 0.5, 0.0), ("the trough", 1.0, 0.0), ("a third above it", 1.0, 0.33),
-                  ("two thirds above it", 1.0, 0.67), ("the usual level", 1.0, 1.0)]  # fmt: skip
-        asked = (s.base, s.aggressive)
-        if asked not in [(b, a) for _, b, a in levels]:
-            levels.append(("as asked for", *asked))
-        points = [self._point("nothing", (), chosen, False)]
-        for name, base, aggressive in levels:
-            room = self._rooms(base, aggressive)
-            problem = replace(self.problem, room=room, _cache={})
-            bought = joint.given(problem, chosen=chosen, commit=True).bought
-            points.append(self._point(name, bought, chosen, (base, aggressive) == asked))
-        points.sort(key=lambda p: (p["lock_in"], p["saving"]))
-        return points
+    def remaining(self) -> Any:
+        """Hourly demand of the last thirteen months by pool and type, after what the joint plan uses less [currency].
 
-    def _point(self, name: str, bought: Any, chosen: Any, is_chosen: bool) -> dict[str, Any]:
-        hours = Decimal(repr(joint.WEEKS * joint.HOURS))
-        owed = add(Decimal(repr(float(b.price))) * hours * b.term for b in bought)
-        plain = replace(self.problem, room=None, decline=0.0, _cache={})
-        fallen = replace(plain, loads=tuple(replace(x, hourly=x.hourly * 2 / 3) for x in plain.loads), _cache={})
-        saving, worst = (
-            joint.given(p, chosen=chosen).cost - joint.given(p, chosen=chosen, bought=bought).cost for p in (plain, fallen)
-        )
-        whole = CONTEXT.add(self.lock.remaining, owed)
-        return {
-            "name": name, "lock_in": ratio(whole, self.eligible) if self.eligible else ZERO, "saving": saving, "worst": worst,
-            "chosen": is_chosen,
-        }  # fmt: skip
+        A daily export has even hours. Of the last four weeks only what is safe counts: what began lately, or falls, is not
+        committed to (`joint.safe`); months before tell how long types last.
+        """
+        import numpy as np
+        import pandas as pd
+
+        newest = max((max(d) for d in self.demand.values()), default=self.run.as_of)
+        end = min(self.run.month.end.date(), newest + timedelta(days=1))
+        hours = HISTORY * 24
+        first = np.datetime64(end, "h") - np.timedelta64(hours, "h")
+        moments = first + np.arange(hours).astype("timedelta64[h]")
+        of_week = ((moments.astype("datetime64[D]").astype(int) + 3) % 7) * 24 + moments.astype(int) % 24
+        late = np.arange(hours) >= hours - WINDOW * 24
+        parts = []
+        for (pool, type), days in sorted(self.demand.items()):
+            daily = np.array([days.get(end - timedelta(days=HISTORY - n), 0.0) for n in range(HISTORY)])
+            values = np.repeat(daily, 24)
+            mine = [x for x in self.loads if (x.pool, x.type) == (pool, type)]
+            mean = sum(x.hourly for x in mine)
+            safe = min(self.room.get((pool, type), mean) / mean, 1.0) if mean > 0 else 0.0
+            for x in mine:
+                option = self.together.chosen.get(x.id)
+                if option is not None:
+                    values = values - late * x.hourly * (1 - np.array(option.keep)[of_week])
+            values = np.where(late, np.clip(values, 0, None) * safe, values)
+            if values.any():
+                parts.append(pd.DataFrame({"hour": moments, "pool": self._pool(pool, type), "type": type, "demand": values}))
+        empty = pd.DataFrame({"hour": [], "pool": [], "type": [], "demand": []})
+        return pd.concat(parts, ignore_index=True) if parts else empty
+
+    def _pool(self, pool: str, type: str) -> str:
+        """The estimator's pool: what no bound instrument covers stands alone, so that none is bought for it."""
+        bound = {(o.pool, o.type) for o in self.offers if o.type} | self.leaving
+        alone = (pool, type) not in bound and any(p == pool for p, _ in bound)
+        return f"{pool}, {type}" if alone else pool
+
+    @cached_property
+    def existing(self) -> Any:
+        """Commitments that run, as the estimator takes them."""
+        import pandas as pd
+
+        ends = {h.id: h.end for h in self.active}
+        rows = [
+            {"pool": h.pool, "type": h.type, "quantity": h.worth, "rate": h.price / h.worth, "ends": ends[h.id]}
+            for h in self.held_hourly
+        ]
+        return pd.DataFrame(rows, columns=["pool", "type", "quantity", "rate", "ends"])
+
+    @cached_property
+    def on_sale(self) -> Any:
+        """What can be bought, by pool: its flexible instrument, and its cheapest bound one."""
+        import pandas as pd
+
+        best: dict[tuple[str, str], joint.Offer] = {}
+        for o in self.offers:
+            key = (o.pool, "type" if o.type else "pool")
+            if key not in best or o.rate < best[key].rate:
+                best[key] = o
+        alone = {(self._pool(x.pool, x.type), x.pool) for x in self.loads if self._pool(x.pool, x.type) != x.pool}
+        best |= {(name, "pool"): best[pool, "pool"] for name, pool in alone if (pool, "pool") in best}
+        rows = [
+            {"pool": pool, "scope": scope, "rate": o.rate, "term": o.term, "payment": "none", "name": o.instrument}
+            for (pool, scope), o in sorted(best.items())
+        ]
+        return pd.DataFrame(rows, columns=["pool", "scope", "rate", "term", "payment", "name"])
+
+    @cached_property
+    def events(self) -> Any:
+        """Types that will be left (`leaving`), as planned migrations: within a quarter, to types that nobody knows yet."""
+        import pandas as pd
+
+        rows = [
+            {"pool": pool, "known_on": self.run.month.start.date(), "start": self.run.as_of + timedelta(days=30), "end": self.run.as_of + timedelta(days=90),
+             "from_type": type, "to_type": "", "share": 1.0}
+            for pool, type in sorted(self.leaving)
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=["pool", "known_on", "start", "end", "from_type", "to_type", "share"])
+
+    @cached_property
+    def ladder(self) -> Any:
+        """The estimator's plan on what remains (`helpers.models.commitments.plan`); None where there is nothing to plan.
+
+        A cap that cannot be kept makes no plan: `gap` says which one and the nearest that can.
+        """
+        from helpers.models import commitments as model
+
+        if not len(self.on_sale) or not len(self.remaining):
+            return None
+        s = self.settings
+        start = self.run.month.plus(1).start.date()
+        quarters = [Month.of(start).plus(3 * n) for n in range(len(s.prepay))]
+        prepay = {f"{m.year}-Q{(m.month + 2) // 3}": p for m, p in zip(quarters, s.prepay, strict=True)} or None
+        asked = model.Settings(start, self.on_sale, TERM, s.base, s.aggressive, s.decline, s.lock_in, prepay)
+        try:
+            return model.plan(self.remaining, self.existing, asked, self.events)
+        except Refused as problem:
+            self._known["gap"] = str(problem)
+            return None
+
+    @property
+    def gap(self) -> str:
+        """Why there is no plan: the limits that cannot be kept together, and the nearest that can; empty where there is one."""
+        return self._known.get("gap", "") if self.ladder is None else ""
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What the plan rests on and cannot see."""
+        return [] if self.ladder is None else list(self.ladder.notes)
+
+    @cached_property
+    def frontier(self) -> list[dict[str, Any]]:
+        """Savings of the ladder's year against lock-in [months a unit of usage], from nothing bought to the chosen point."""
+        if self.ladder is None or not len(self.ladder.frontier):
+            return []
+        return self.ladder.frontier.to_dict("records")
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """The ladder's figures over all pools; {} where there is no plan."""
+        if self.ladder is None:
+            return {}
+        table = self.ladder.figures
+        return table[table["pool"] == "all"].to_dict("records")[0]
+
+    @property
+    def compared(self) -> Any:
+        """Savings rate, coverage, utilisation, lock-in and loss today and with the ladder: measure, today, planned (texts)."""
+        import pandas as pd
+
+        now = {k.key: k.value for k in self.run.mine(self.kpis()) if not k.scope.get("product")}
+        f = self.figures
+        lines = [
+            ("Effective savings rate of commitments", now.get("effective-savings-rate-percentage:commitments"), f.get("esr"), "share"),
+            ("Coverage of what could be covered", self._covered, f.get("coverage"), "share"),
+            ("Utilisation", now.get("commitment-utilization-score"), f.get("utilisation"), "share"),
+            ("Lock-in, months a committed unit", self.lock.committed, f.get("lock_in_committed"), "months"),
+            ("Lock-in, months a unit of usage", self.lock.usage, f.get("lock_in_usage"), "months"),
+            ("Paid for nothing if a third of demand goes", self.lock.loss, f.get("loss_third"), "money"),
+            ("Break-even of the first purchases, months", None, f.get("break_even"), "months"),
+        ]
+        return pd.DataFrame(lines, columns=["measure", "today", "planned", "kind"], dtype=object)
+
+    @property
+    def _covered(self) -> Decimal:
+        """Covered share of what commitments cover or could cover in the month, all services, at contracted cost [1]."""
+        return ratio(add(r["covered"] for r in self.reach), add(CONTEXT.add(r["on_demand"], r["covered"]) for r in self.reach))
 
     @cached_property
     def purchases(self) -> list[dict[str, Any]]:
-        """What is proposed, the largest saving first; forms of `helpers.actions.purchases`."""
-        found = []
+        """What is proposed, in the order of time and saving; forms of `helpers.actions.purchases`."""
+        if self.ladder is None:
+            return []
         names = {i.id: i for i in self.instruments.all}
-        for b in self.together.bought:
-            i = names[b.instrument]
-            hours = joint.WEEKS * joint.HOURS
-            saving = Decimal(repr(round((b.worth - b.price) * hours, 2)))
+        hours = Decimal(repr(joint.WEEKS * joint.HOURS))
+        found = []
+        for n, b in enumerate(rungs(self.ladder.purchases.to_dict("records"))):
+            i = names[b["instrument"]]
+            worth, price = b["quantity"], b["committed"]
+            saving = CONTEXT.multiply(CONTEXT.subtract(worth, price), hours).quantize(CENT)
             if saving < LEAST:
                 continue
-            day = self.run.as_of + timedelta(days=max(round(b.month * 30.4375), 0))
-            scope = b.type or "everything that it covers"
-            provider = b.pool.split(" ")[0]
+            day = max(b["month"], self.run.as_of)
+            provider = b["pool"].split(" ")[0]
+            scope = b["type"] or "everything that it covers"
             found.append(
                 {
-                    "id": f"{b.instrument}/{b.pool}/{b.type or 'flexible'}/{day}", "buy_on": day,
-                    "decide_by": max(day - timedelta(days=7), self.run.as_of), "what": f"{i.name} for {scope}",
-                    "provider": provider, "instrument": i.name, "scope": scope, "currency": self.run.currency,
-                    "commitment_an_hour": Decimal(repr(round(b.price, 4))), "covers_an_hour": Decimal(repr(round(b.worth, 4))),
-                    "term_months": b.term, "payment": i.payments[0] if i.payments else "", "paid_at_once": ZERO,
-                    "a_month": Decimal(repr(round(b.price * hours, 2))), "saving_a_month": saving,
-                    "break_even_months": Decimal(repr(round(b.price / b.worth * b.term, 1))), "rate": Decimal(repr(round(b.price / b.worth, 4))),
-                    "rate_basis": self.rates[b.instrument][1], "who": self.owner(provider), "status": "proposed",
+                    "id": f"{b['month']:%Y-%m}-{n + 1:03d}", "buy_on": day, "decide_by": max(day - timedelta(days=7), self.run.as_of),
+                    "what": f"{i.name} for {scope}", "provider": provider, "instrument": i.name, "pool": b["pool"], "scope": scope,
+                    "currency": self.run.currency, "commitment_an_hour": price, "covers_an_hour": worth, "term_months": b["term"],
+                    "payment": b["payment"], "paid_at_once": b["upfront"], "expires": b["expires"],
+                    "a_month": CONTEXT.multiply(price, hours).quantize(CENT), "saving_a_month": saving,
+                    "break_even_months": CONTEXT.multiply(ratio(price, worth), Decimal(b["term"])).quantize(Decimal("0.1")),
+                    "rate": ratio(price, worth).quantize(Decimal("0.0001")), "rate_basis": self.rates[b["instrument"]][1],
+                    "why": b["why"], "rung": b["rung"], "who": self.owner(provider), "status": "proposed",
                 }
             )  # fmt: skip
-        found.sort(key=lambda p: (-p["saving_a_month"], p["id"]))
+        found.sort(key=lambda p: (p["buy_on"], -p["saving_a_month"], p["id"]))
         return found
+
+    @property
+    def now(self) -> list[dict[str, Any]]:
+        """Purchases of the coming quarter, to approve now; later ones are planned anew with what is known then."""
+        first = min((p["buy_on"] for p in self.purchases), default=None)
+        return [p for p in self.purchases if first is not None and p["buy_on"] < first + timedelta(days=80)]
+
+    @property
+    def waiting(self) -> Decimal:
+        """Saving that is given up by buying in rungs, so that ends are spread [currency]."""
+        first = min((p["buy_on"] for p in self.purchases), default=None)
+        late = [(p, Month.of(p["buy_on"])) for p in self.now if first is not None and p["rung"] > 1]
+        return add(
+            CONTEXT.multiply(p["saving_a_month"], Decimal((m.year - first.year) * 12 + m.month - first.month))
+            for p, m in late
+            if first is not None
+        )
 
     # --- who gets it
 
@@ -680,9 +819,11 @@ class Procurement:
 
     def kpis(self) -> list[Any]:
         """The catalog's KPIs of the month, and what this page finds itself."""
-        terms = self.run.table("contract_commitment")
-        own = self.run.kpis(**({} if terms is None else {"contracts": terms}))
-        return [*own, *found(self._found, self.run.month)]
+        if "kpis" not in self._known:
+            terms = self.run.table("contract_commitment")
+            own = self.run.kpis(**({} if terms is None else {"contracts": terms}))
+            self._known["kpis"] = [*own, *found(self._found, self.run.month)]
+        return self._known["kpis"]
 
     @cached_property
     def _found(self) -> list[dict[str, Any]]:
@@ -699,7 +840,7 @@ class Procurement:
         ending = [h for h in self.active if h.end is not None and h.end <= soon and h.saving > 0]
         larger = [h for h in self.active if h.larger and h.verdict != "wrong family"]
         notices = [e for e in self.calendar if e.kind == "notice" and e.nothing and (e.overdue or e.day <= soon)]
-        saved = add(p["saving_a_month"] for p in self.purchases)
+        saved = add(p["saving_a_month"] for p in self.now)
         loses = max((o.loses for o in self.orders if o.order in ("commit-less", "less-commit")), default=ZERO)
         gaps = [g for g in self.agreements["gap"] if not g.is_nan()]
         some = bool(self.held)
@@ -713,7 +854,7 @@ class Procurement:
             one("commitments-larger-than-use", add(h.stake for h in larger) if some else NAN),
             one("commitments-wrong-family", stake("wrong family") if some else NAN),
             one("commitments-not-known", add(h.monthly for h in self.unknown) if some else NAN),
-            one("commitments-to-buy", saved if self.loads else NAN),
+            one("commitments-to-buy", saved if self.ladder is not None else NAN, reason=self.gap),
             one("order-of-planning", loses if self.loads else NAN),
             one("agreement-shortfall", add(gaps) if gaps else NAN),
             one("terms-off-budget", add(self.off_budget["next"]) if self.year_starts is not None and self._mine else NAN),
@@ -751,6 +892,29 @@ class Procurement:
 
 def _words_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {c: row[c] for c in ("meter", "details", "description")}
+
+
+def rungs(purchases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first month's purchases in parts, half at once and the rest over two months, so that their ends are spread.
+
+    What costs less than `SMALL` an hour stays whole. The parts add up exactly.
+    """
+    first = min((b["month"] for b in purchases), default=None)
+    found = []
+    for b in purchases:
+        if b["month"] != first or b["committed"] < SMALL:
+            found.append(b | {"rung": 1})
+            continue
+        for n, share in enumerate(RUNGS):
+            month = Month.of(b["month"]).plus(n)
+            parts = {c: (b[c] * share).quantize(PLACES) for c in ("quantity", "committed")}
+            if n == len(RUNGS) - 1:
+                parts = {c: b[c] - sum((b[c] * x).quantize(PLACES) for x in RUNGS[:-1]) for c in ("quantity", "committed")}
+            found.append(
+                b | parts
+                | {"month": month.start.date(), "expires": month.plus(b["term"]).start.date(), "upfront": (b["upfront"] * share).quantize(CENT), "rung": n + 1}
+            )  # fmt: skip
+    return found
 
 
 def week_mask(week: Any, as_of: date) -> tuple[float, ...]:

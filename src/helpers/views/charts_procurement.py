@@ -117,64 +117,74 @@ def _draw_orders(width, shown, rows) -> theme.Canvas:
     return canvas
 
 
-def frontier(points: Sequence[Any], *, currency: str, title: str | None = None) -> Chart:
-    """Savings against lock-in: from buying nothing to covering everything, with the chosen point.
+def frontier(points: Sequence[Any], *, currency: str, gap: str = "", title: str | None = None) -> Chart:
+    """Savings against lock-in: from what stands today to the chosen plan.
 
     Parameters
     ----------
     points : sequence of mapping
-        name, lock_in (months a unit of usage), saving (a year), worst (a year with a third of demand gone) [currency], chosen.
+        lock_in [months a unit of usage], savings [currency in the ladder's year], esr [1], chosen.
+    gap : str
+        Why there is no plan.
     """
-    shown = [p for p in points if p["saving"] is not None]
+    shown = [p for p in points if p["lock_in"] == p["lock_in"]]
     if len(shown) < 2:
-        return _none(title or "There is nothing to choose between", "Savings against lock-in")
-    at = sentences.places([p["saving"] for p in shown])
+        return _none(title or (plain(gap.split("\n")[0], 200) if gap else "There is nothing to choose between"), "Savings against lock-in")  # fmt: skip
+    at = sentences.places([p["savings"] for p in shown])
     rows = tuple(
-        (p["name"] + (" (chosen)" if p["chosen"] else ""), number(p["lock_in"], 1), number(p["saving"], at), number(p["worst"], at))
+        (
+            number(Decimal(repr(round(p["lock_in"], 1))), 1), number(p["savings"], at), percent(Decimal(repr(round(p["esr"], 4)))),
+            "chosen" if p["chosen"] else "",
+        )
         for p in shown
     )  # fmt: skip
     chosen = next((p for p in shown if p["chosen"]), shown[-1])
-    found = title or (
-        f"The chosen point saves {sentences.money(chosen['saving'], currency)} a year for {number(chosen['lock_in'], 1)} months of lock-in"
-    )
+    found = title or _frontier_title(shown, chosen, currency)
     return Chart(
         found,
-        f"Saving a year of proposed purchases, {currency}, against months of lock-in a unit of usage; rust: the same with a third of demand gone",
-        "; ".join(f"{n}: {m} months, saves {s} {currency}, {w} if a third goes" for n, m, s, w in rows) + ".",
+        f"Savings of commitments in a year, {currency}, against months of lock-in a unit of usage, just after the first purchases",
+        "; ".join(f"{m} months: {s} {currency}{' (chosen)' if c else ''}" for m, s, _, c in rows) + ".",
         lambda width: _draw_frontier(width, shown, at),
-        ("Level", "Lock-in, months", f"Saves, {currency}", f"If a third goes, {currency}"),
+        ("Lock-in, months", f"Saves, {currency}", "Of what runs", ""),
         rows,
     )
 
 
+def _frontier_title(shown, chosen, currency) -> str:
+    saved, bound = chosen["savings"], Decimal(repr(round(chosen["lock_in"], 1)))
+    half = next((p for p in shown if p["savings"] * 10 >= saved * 9), chosen)
+    said = f"The plan saves {sentences.money(saved, currency)} a year for {number(bound, 1)} months of lock-in"
+    if half is not chosen and chosen["lock_in"] > 0 and half["lock_in"] < chosen["lock_in"] * 0.9:
+        said += f"; nine tenths of it {'take' if half['lock_in'] > 1 else 'takes'} {number(Decimal(repr(round(half['lock_in'], 1))), 1)}"
+    return said
+
+
 def _draw_frontier(width, shown, at) -> theme.Canvas:
-    height, left, top, bottom = 240.0, 8.0, 22.0, 40.0
+    height, top, bottom = (210.0 if width < 420 else 240.0), 26.0, 40.0
     canvas = theme.Canvas(width, height)
-    right = 30.0
-    low = min(0.0, *(float(p["worst"]) for p in shown), *(float(p["saving"]) for p in shown))
-    high = max(0.0, *(float(p["saving"]) for p in shown)) or 1.0
+    high = max(float(p["savings"]) for p in shown) or 1.0
+    low = min(0.0, *(float(p["savings"]) for p in shown))
     most = max(float(p["lock_in"]) for p in shown) or 1.0
-    edge = max(theme.width_of(number(Decimal(round(v)), at)) for v in (low, high)) + 8
+    label = number(Decimal(round(high)), at)
+    left = theme.width_of(label) + 10
+    right = 34.0
 
     def x(v: float) -> float:
-        return left + edge + v / most * (width - left - edge - right)
+        return left + v / most * (width - left - right)
 
     def y(v: float) -> float:
         return height - bottom - (v - low) / ((high - low) or 1) * (height - top - bottom)
 
-    canvas.line([x(0), width - right], [y(0), y(0)], "rule")
-    for v in (low, high) if low < 0 else (0.0, high):
-        canvas.text(left + edge - 6, y(v), number(Decimal(round(v)), at), align="right", color="quiet", size=11.5)
-    canvas.line([x(float(p["lock_in"])) for p in shown], [y(float(p["saving"])) for p in shown], "context", 2)
+    canvas.line([left, width - right], [y(0), y(0)], "rule")
+    canvas.text(left - 6, y(0), "0", align="right", color="quiet", size=11.5)
+    canvas.line([x(float(p["lock_in"])) for p in shown], [y(float(p["savings"])) for p in shown], "context", 2)
     for p in shown:
-        a, b, c = x(float(p["lock_in"])), y(float(p["saving"])), y(float(p["worst"]))
-        canvas.line([a, a], [b, c], "adds", 1)
-        canvas.dot(a, c, "adds", 5)
+        a, b = x(float(p["lock_in"])), y(float(p["savings"]))
         canvas.dot(a, b, "subject" if p["chosen"] else "context", 10 if p["chosen"] else 7)
         if p["chosen"]:
-            canvas.text(a, max(b - 14, 8), f"{number(p['saving'], at)}", align="center" if a < width - 70 else "right", bold=True)
-    canvas.text(x(0), height - 20, "0", align="center", color="quiet", size=11.5)
-    canvas.text(x(most), height - 20, number(Decimal(repr(round(most, 1))), 1), align="center", color="quiet", size=11.5)
+            canvas.text(min(a, width - theme.width_of(label, bold=True) / 2), b - 15, number(p["savings"], at), align="center", bold=True)
+    for v in (0.0, most):
+        canvas.text(x(v), height - 24, number(Decimal(repr(round(v, 1))), 1 if v else 0), align="center", color="quiet", size=11.5)
     canvas.text((x(0) + x(most)) / 2, height - 8, "months of lock-in a unit of usage", align="center", color="quiet", size=11.5)
     return canvas
 

@@ -20,7 +20,7 @@ def headline(page: Any) -> str:
     if not page.held and not page.loads:
         return "Nothing here is committed, and nothing that runs could be"
     lapsed = add(h.stake for h in page.held if h.verdict == "lapsed")
-    saving = add(p["saving_a_month"] for p in page.purchases)
+    saving = add(p["saving_a_month"] for p in page.now)
     unused = add(h.unused for h in page.active)
     parts = []
     if lapsed:
@@ -50,7 +50,8 @@ def lede(page: Any) -> str:
     assumed = [h for h in active if h.end_basis == "assumed term"]
     if assumed:
         said += f". {capital(count(len(assumed)))} end{'s' if len(assumed) == 1 else ''} by assumption: no contract says when"
-    return said + "." + (f" {page.missing}" if page.missing else "")
+    gap = f" No plan: {plain(page.gap.replace(chr(10), ';'), 240)}." if page.gap else ""
+    return said + "." + gap + (f" {page.missing}" if page.missing else "")
 
 
 def of_portfolio(held: Sequence[Any], currency: str) -> str:

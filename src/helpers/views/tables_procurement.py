@@ -79,8 +79,29 @@ def less(schedules: Any, *, currency: str) -> Shown:
     return _table(sentences_procurement.of_less(schedules, currency), below, head, shown, (0, 1, 4, 5))
 
 
-def purchases(rows: Sequence[Any], *, currency: str) -> Shown:
-    """What is proposed to buy, the largest saving first, with total."""
+def compared(table: Any, *, currency: str) -> Shown:
+    """Today's figures beside those with the plan."""
+    rows = []
+    for r in table.to_dict("records"):
+        rows.append([r["measure"] + (f", {currency}" if r["kind"] == "money" else ""), _said(r["today"], r["kind"]), _said(r["planned"], r["kind"])])  # fmt: skip
+    title = "What the plan changes"
+    return _table(title, "This month’s figures, and the ladder’s over a year on what will still run", ["", "Today", "Planned"], rows, (0,))  # fmt: skip
+
+
+def _said(value: Any, kind: str) -> str:
+    if value is None or value != value:
+        return "—"
+    exact = value if isinstance(value, Decimal) else Decimal(repr(round(value, 6)))
+    if kind == "share":
+        return sentences.percent(exact)
+    return number(exact, 1 if kind == "months" else 0)
+
+
+def purchases(rows: Sequence[Any], *, currency: str, waiting: Decimal | None = None, notes: Sequence[str] = (), gap: str = "") -> Shown:  # fmt: skip
+    """What is proposed to buy in the coming quarter, the largest saving first, with total."""
+    if gap:
+        return _table(plain(gap.replace("\n", "; "), 300), "", [], [], (0,))
+    rows = sorted(rows, key=lambda p: (p["buy_on"], -p["saving_a_month"]))
     shown, rest = list(rows[:TOP]), list(rows[TOP:])
     costs = [p["a_month"] for p in shown] + ([add(p["a_month"] for p in rest)] if rest else [])
     saves = [p["saving_a_month"] for p in shown] + ([add(p["saving_a_month"] for p in rest)] if rest else [])
@@ -96,6 +117,10 @@ def purchases(rows: Sequence[Any], *, currency: str) -> Shown:
         body.append(["Total", "", number(add(a), at), number(add(b), at), "", ""])
     head = ["Purchase", "Buy on", f"Costs a month, {currency}", f"Saves, {currency}", "Break-even, months", "Who signs"]
     below = "Each line stands in files/purchases.csv for approval; rates as seen in these charges, else as the table of instruments assumes"
+    if waiting:
+        below += f"; buying in parts spreads their ends and gives up {sentences.money(waiting, currency)}"
+    if notes:
+        below += f"; {plain(notes[0], 160)}"
     title = sentences_procurement.of_purchases(rows, currency)
     return _table(title, below, head, body, (0, 1, 5), total=bool(body))
 
