@@ -8,7 +8,6 @@ from decimal import Decimal as D
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.measures.conftest import Bench
 
 from helpers.measures import benefit, commitment_book, commitments, savings
@@ -65,7 +64,11 @@ EXAMPLES = {  # file -> utilisation, effective cost of used and unused; the oddi
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_specifications_usage_scenarios(bench, one, shared, example):
     share, used, unused = EXAMPLES[example]
-    charges = bench.file(shared / "focus" / "spec_examples" / f"{example}.csv", BillingCurrency="'USD'", x_KitPeriod="'2023-01'")
+    charges = bench.file(
+        shared / "focus" / "spec_examples" / f"{example}.csv",
+        BillingCurrency="'USD'",
+        x_KitPeriod="'2023-01'",
+    )
     assert one(commitments.utilisation(charges)) == share
     assert one(commitments.waste(charges)) == 1 - share
     book = commitment_book.book(charges, Month(2023, 1))
@@ -78,7 +81,12 @@ def test_the_specifications_usage_scenarios(bench, one, shared, example):
 )
 def test_the_specifications_purchase_scenarios(bench, one, shared, tmp_path, example, billed):
     """Purchases are billed and cost nothing in effect: no rate sees them, and the book keeps them apart."""
-    file = shared / "focus" / "spec_examples" / f"commitment_discount_scenarios__commitment_discount_{example}.csv"
+    file = (
+        shared
+        / "focus"
+        / "spec_examples"
+        / f"commitment_discount_scenarios__commitment_discount_{example}.csv"
+    )
     # the examples' hours 30:00 are no hours: the second and third end on the next day
     mended = tmp_path / "mended.csv"
     mended.write_text(file.read_text("utf-8").replace("T30:00:00Z", "T06:00:00Z"), "utf-8")
@@ -97,11 +105,19 @@ FLEX = {  # file -> ESR over list of usage, coverage in list price
 
 
 @pytest.mark.parametrize("example", FLEX)
-def test_the_specifications_flexibility_examples_have_one_savings_rate_with_and_without_purchases(bench, one, shared, example):
+def test_the_specifications_flexibility_examples_have_one_savings_rate_with_and_without_purchases(
+    bench, one, shared, example
+):
     file = shared / "focus" / "spec_examples" / f"commitment_discount_flexibility__{example}.csv"
     rate, covered = FLEX[example]
     eligible = "ChargeCategory = 'Usage'"
-    both = bench.file(file, BillingCurrency="'USD'", ServiceCategory="'Compute'", ContractedCost="ListCost", x_KitEligible=eligible)
+    both = bench.file(
+        file,
+        BillingCurrency="'USD'",
+        ServiceCategory="'Compute'",
+        ContractedCost="ListCost",
+        x_KitEligible=eligible,
+    )
     usage = both.filter(both.ChargeCategory == "Usage")
     assert one(savings.over_list(both)) == one(savings.over_list(usage)) == rate
     assert one(commitments.coverage(both)) == one(commitments.coverage(usage)) == covered
@@ -126,7 +142,8 @@ UPGRADED = [  # another commitment takes over on the 16th: both stand in the mon
 ]
 REFUNDED = [
     *(row(14, 10, "Used", 24, day=d) for d in range(1, 31)),
-    row(-40, -40, bc=-40) | {"ChargeClass": "Correction", "ChargeCategory": "Purchase", "CommitmentDiscountId": "c"},
+    row(-40, -40, bc=-40)
+    | {"ChargeClass": "Correction", "ChargeCategory": "Purchase", "CommitmentDiscountId": "c"},
 ]
 SHARED = [  # one commitment, three machines of two departments; one machine runs beyond it
     row(40, 25, "Used", 40) | {"ResourceId": "a"},
@@ -167,14 +184,28 @@ def test_size_flexibility_counts_in_the_commitments_own_units(bench, one):
 def test_the_book_keeps_purchases_corrections_and_use_apart(bench):
     book = commitment_book.book(bench.table([*REFUNDED, purchase(300)]), SEPTEMBER)
     (r,) = book.to_dict("records")
-    assert (r["used"], r["unused"], r["billed"], r["corrected"], r["used_contracted"]) == (300, 0, 300, -40, 420)
+    assert (r["used"], r["unused"], r["billed"], r["corrected"], r["used_contracted"]) == (
+        300,
+        0,
+        300,
+        -40,
+        420,
+    )
     assert r["last_used"] == datetime(2026, 10, 1, tzinfo=UTC)
 
 
 def test_months_are_rows_and_currencies_stay_apart(bench):
-    rows = [row(14, 10, "Used", 24), row(9, 7, "Used", 24, BillingCurrency="EUR"), row(14, 10, "Used", 24, x_KitPeriod="2026-08")]
+    rows = [
+        row(14, 10, "Used", 24),
+        row(9, 7, "Used", 24, BillingCurrency="EUR"),
+        row(14, 10, "Used", 24, x_KitPeriod="2026-08"),
+    ]
     book = commitment_book.book(bench.table(rows), SEPTEMBER)
-    assert sorted(zip(book["currency"], book["period"], strict=True)) == [("EUR", "2026-09"), ("USD", "2026-08"), ("USD", "2026-09")]
+    assert sorted(zip(book["currency"], book["period"], strict=True)) == [
+        ("EUR", "2026-09"),
+        ("USD", "2026-08"),
+        ("USD", "2026-09"),
+    ]
     merged = commitment_book.of_months(book, ["2026-08", "2026-09"])
     assert {m["currency"]: m["used"] for m in merged} == {"USD": D(20), "EUR": D(7)}
 

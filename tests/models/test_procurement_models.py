@@ -64,8 +64,14 @@ def test_eligibility_by_instrument():
     assert ids("AWS", "Compute", "Amazon Elastic Compute Cloud") == ["aws-compute-sp", "aws-ec2-sp", "aws-ri"]
     assert ids("AWS", "Compute", "AWS Lambda") == ["aws-compute-sp"]
     assert ids("AWS", "Databases", "Amazon Relational Database Service", "db.r6g.2xlarge") == ["aws-ri"]
-    assert ids("AWS", "Databases", "Amazon Relational Database Service", "db.r7g.2xlarge") == ["aws-database-sp", "aws-ri"]
-    assert ids("Google", "Compute", "Compute Engine", "n2-standard-8") == ["google-resource-cud", "google-flex-cud"]
+    assert ids("AWS", "Databases", "Amazon Relational Database Service", "db.r7g.2xlarge") == [
+        "aws-database-sp",
+        "aws-ri",
+    ]
+    assert ids("Google", "Compute", "Compute Engine", "n2-standard-8") == [
+        "google-resource-cud",
+        "google-flex-cud",
+    ]
     assert ids("Google", "Compute", "Compute Engine", "f1-micro") == []
     assert ids("Oracle", "Compute", "Compute") == []
 
@@ -89,9 +95,15 @@ def test_eligibility_of_an_instrument_that_is_not_there():
 
 def test_normalised_units_of_the_whitepapers_examples():
     """AWS: a t2.medium covers two t2.small; it covers half of a t2.large."""
-    assert instruments.normalised({"t2.small": D(2)}, SIZES) == instruments.normalised({"t2.medium": D(1)}, SIZES)
-    assert instruments.normalised({"t2.medium": D(1)}, SIZES) * 2 == instruments.normalised({"t2.large": D(1)}, SIZES)
-    assert instruments.normalised({"c4.8xlarge": D(1)}, SIZES) == instruments.normalised({"c4.large": D(16)}, SIZES)
+    assert instruments.normalised({"t2.small": D(2)}, SIZES) == instruments.normalised(
+        {"t2.medium": D(1)}, SIZES
+    )
+    assert instruments.normalised({"t2.medium": D(1)}, SIZES) * 2 == instruments.normalised(
+        {"t2.large": D(1)}, SIZES
+    )
+    assert instruments.normalised({"c4.8xlarge": D(1)}, SIZES) == instruments.normalised(
+        {"c4.large": D(16)}, SIZES
+    )
     with pytest.raises(BadInput, match="normalisation factor"):
         instruments.normalised({"m5.huge": D(1)}, SIZES)
 
@@ -134,7 +146,12 @@ def made(rows, covers=(), terms=(), **more):
 
 def test_a_contract_says_when_it_ends_and_lock_in_follows():
     (h,) = made([entry(used=270, unused=30)], [cover()], [term()])
-    assert (h.end, h.end_basis, h.families, h.departments) == (date(2027, 1, 1), "contract", ("m5",), {"Shop": D(400)})
+    assert (h.end, h.end_basis, h.families, h.departments) == (
+        date(2027, 1, 1),
+        "contract",
+        ("m5",),
+        {"Shop": D(400)},
+    )
     assert round(h.months_left, 12) == round(D(88) / holdings.DAYS_A_MONTH, 12)
     lock = holdings.lock_in([h], D(1000))
     assert lock.committed == h.months_left
@@ -146,14 +163,24 @@ def test_a_contract_says_when_it_ends_and_lock_in_follows():
 def test_ends_without_a_contract_are_worked_out_or_assumed_and_say_so():
     months = [str(SEPTEMBER.plus(-n)) for n in range(12, -1, -1)]
     old = [entry(p, id="old") for p in months]
-    at_once = [entry(p, id="at-once", billed=D(3650) if p == "2026-02" else D(0), used=280 if p == "2026-02" else 300) for p in months[5:]]
+    at_once = [
+        entry(
+            p, id="at-once", billed=D(3650) if p == "2026-02" else D(0), used=280 if p == "2026-02" else 300
+        )
+        for p in months[5:]
+    ]
     for r in at_once:
         r["used"] = D(10) * (r["last_used"] - r["first_used"]).days
     young = [entry(p, id="young") for p in months[10:]]
     gone = [entry("2026-08", id="gone", last_used=moment(date(2026, 8, 20)), ends=None, begins=None)]
-    found = {h.id: h for h in made([*old, *at_once, *young, *gone], latest={"AWS": moment(date(2026, 10, 5))} | {})}
+    found = {
+        h.id: h for h in made([*old, *at_once, *young, *gone], latest={"AWS": moment(date(2026, 10, 5))} | {})
+    }
     assert (found["gone"].end, found["gone"].end_basis) == (date(2026, 8, 20), "no charge since")
-    rows = [r | {"last_used": moment(date(2026, 10, 4))} if r["period"] == "2026-09" else r for r in (*old, *at_once, *young)]
+    rows = [
+        r | {"last_used": moment(date(2026, 10, 4))} if r["period"] == "2026-09" else r
+        for r in (*old, *at_once, *young)
+    ]
     found = {h.id: h for h in made(rows, latest={"AWS": moment(date(2026, 10, 5))})}
     assert (found["at-once"].end, found["at-once"].end_basis) == (date(2027, 2, 1), "payment")
     assert (found["young"].end, found["young"].end_basis) == (date(2027, 7, 1), "assumed term")
@@ -184,7 +211,9 @@ def test_each_verdict():
     assert verdict(idle).verdict == "do not renew"
     (wrong,) = made([entry(used=200, unused=100, type="EC2InstanceSavingsPlans")], [cover()], [term()])
     assert verdict(wrong, others=5000).verdict == "wrong family"
-    assert verdict(wrong, others=50).verdict == "renew smaller"  # nothing else runs that it could have covered
+    assert (
+        verdict(wrong, others=50).verdict == "renew smaller"
+    )  # nothing else runs that it could have covered
     (ended,) = made([entry()], [cover()], [term(start="2025-09-20", end="2026-09-20")])
     assert (verdict(ended, running=400).verdict, verdict(ended, running=400).stake) == ("lapsed", D("100.00"))
     assert verdict(ended).verdict == "ended"
@@ -231,7 +260,9 @@ def test_a_shallow_schedule_is_dearer_than_a_commitment_and_only_both_together_s
 
 
 def test_a_deep_schedule_comes_first_and_buying_first_loses():
-    found = by_order(joint.Problem((load("a", 1.0, joint.Option("schedule", NIGHT)), load("b", 2.0)), (), (SP, RI)))
+    found = by_order(
+        joint.Problem((load("a", 1.0, joint.Option("schedule", NIGHT)), load("b", 2.0)), (), (SP, RI))
+    )
     assert set(found["joint"].chosen) == {"a"}
     assert found["commit-less"].loses > 0
     assert found["less-commit"].loses == 0
@@ -259,7 +290,11 @@ def test_only_what_is_safe_is_bought_and_what_stands_is_kept():
     assert round(half["joint"].bought[0].worth, 6) == 0.5
     absorbed = by_order(joint.Problem(some, (), (RI,), decline=0.2))
     assert round(absorbed["joint"].bought[0].worth, 6) == 0.8
-    held = by_order(joint.Problem(some, (joint.Held("h", "p", "t", 0.9, 0.5, 12.0),), (RI,), room={("p", "t"): 0.5, ("p", ""): 0.5}))
+    held = by_order(
+        joint.Problem(
+            some, (joint.Held("h", "p", "t", 0.9, 0.5, 12.0),), (RI,), room={("p", "t"): 0.5, ("p", ""): 0.5}
+        )
+    )
     assert held["joint"].bought == ()
 
 
@@ -278,7 +313,10 @@ def test_bad_problems_name_what_is_wrong():
         joint.Problem((), decline=1.0)
     with pytest.raises(UsageError, match="between 0 and 1"):
         joint.Problem((), offers=(joint.Offer("x", "p", "", 1.1),))
-    assert "shorter than the term of 36" in joint.Problem((), offers=(joint.Offer("x", "p", "", 0.5, 36),)).horizon_note
+    assert (
+        "shorter than the term of 36"
+        in joint.Problem((), offers=(joint.Offer("x", "p", "", 0.5, 36),)).horizon_note
+    )
 
 
 WAYS = st.sampled_from([(), (joint.Option("schedule", NIGHT, 20.0),), (joint.Option("smaller", (0.5,) * joint.HOURS, 50.0), joint.Option("schedule", WEEKDAYS))])  # fmt: skip
@@ -290,8 +328,13 @@ WAYS = st.sampled_from([(), (joint.Option("schedule", NIGHT, 20.0),), (joint.Opt
     st.integers(0, 20), st.integers(1, 14),
 )  # fmt: skip
 def test_both_together_is_the_optimum_and_never_dearer_than_any_order(some, held, months):
-    loads = tuple(joint.Load(f"r{n}", f"r{n}", "p", type, hourly / 10, options) for n, (hourly, type, options) in enumerate(some))
-    problem = joint.Problem(loads, (joint.Held("h", "p", "t", held / 10, held * 0.06, float(months)),), (SP, RI))
+    loads = tuple(
+        joint.Load(f"r{n}", f"r{n}", "p", type, hourly / 10, options)
+        for n, (hourly, type, options) in enumerate(some)
+    )
+    problem = joint.Problem(
+        loads, (joint.Held("h", "p", "t", held / 10, held * 0.06, float(months)),), (SP, RI)
+    )
     found = by_order(problem)
     assert all(o.loses >= D("-0.02") for o in found.values())
     assert abs(joint.brute(problem) - found["joint"].cost) <= D("0.05")
@@ -323,7 +366,12 @@ def contract(**more):
 
 def test_notice_comes_before_the_end_and_says_what_doing_nothing_costs():
     notice, end = money_calendar.calendar(money_calendar.of_contracts([contract()], {}, as_of=TODAY))
-    assert (notice.day, notice.kind, notice.nothing, notice.overdue) == (date(2026, 11, 2), "notice", 98000, False)
+    assert (notice.day, notice.kind, notice.nothing, notice.overdue) == (
+        date(2026, 11, 2),
+        "notice",
+        98000,
+        False,
+    )
     assert (end.day, end.nothing) == (date(2027, 1, 31), 0)
     (late, _) = money_calendar.of_contracts([contract(notice_days=D(150))], {}, as_of=TODAY)
     assert late.overdue

@@ -69,7 +69,9 @@ def ics(entries: Iterable[Any], *, today: date) -> str:
         event.add("uid", f"{_uid(e)}@finops-playbook-kit")
         event.add("dtstamp", datetime.combine(today, time(), UTC))
         event.add("summary", f"{e.kind.capitalize()}: {e.what}")
-        cost = "not known" if e.nothing is None else f"{e.nothing:,.2f} {e.currency} {e.basis}".replace("-", "−")
+        cost = (
+            "not known" if e.nothing is None else f"{e.nothing:,.2f} {e.currency} {e.basis}".replace("-", "−")
+        )
         event.add("description", f"{e.do}\nOwner: {e.owner}\nDoing nothing costs: {cost}")
         event.add("dtstart", max(e.day, today) if e.overdue else e.day)
         book.add_component(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -26,7 +26,11 @@ HOUR_OF_WORK = 80  # currency: ours, to leave undone what costs more than it sav
 RUNGS = (Decimal("0.5"), Decimal("0.25"), Decimal("0.25"))  # parts of a first purchase, month by month
 SMALL, PLACES = Decimal(1), Decimal("0.000001")  # currency an hour: what stays whole
 LEAST = Decimal(50)  # saving a month below which a purchase is not worth its paper [currency]
-LESS = ("idle machine", "oversized machine", "schedule")  # kinds of advice that change what commitments can cover
+LESS = (
+    "idle machine",
+    "oversized machine",
+    "schedule",
+)  # kinds of advice that change what commitments can cover
 ARM = re.compile(r"[a-z]+\d+g[a-z]*")  # AWS families on Graviton
 SUPPORT = r"(?i)extended ?support|extended security|lts support"
 ZERO, ONE, CENT = Decimal(0), Decimal(1), Decimal("0.01")
@@ -119,7 +123,9 @@ class Procurement:
 
     @cached_property
     def book(self) -> Any:
-        return commitment_book.book(self.run.charges, self.run.month, months=MONTHS, last=Month.of(self.run.as_of))
+        return commitment_book.book(
+            self.run.charges, self.run.month, months=MONTHS, last=Month.of(self.run.as_of)
+        )
 
     @cached_property
     def covers(self) -> list[dict[str, Any]]:
@@ -153,7 +159,10 @@ class Procurement:
             key = (str(row.get("service")), str(row["sku"]))
             texts = instruments.words(row)
             kind = instruments.family_of(
-                str(row.get("provider") or self._provider.get(row.get("id"), "")), row["service"], row["details"], texts
+                str(row.get("provider") or self._provider.get(row.get("id"), "")),
+                row["service"],
+                row["details"],
+                texts,
             )
             if kind:
                 named[key] = kind
@@ -196,7 +205,9 @@ class Procurement:
         from helpers.measures import change
 
         whole = self.run.month.days
-        return Decimal(min(change.days_covered(self.run.charges, self.run.month), whole) if self.run.open else whole)
+        return Decimal(
+            min(change.days_covered(self.run.charges, self.run.month), whole) if self.run.open else whole
+        )
 
     @cached_property
     def reach(self) -> list[dict[str, Any]]:
@@ -230,7 +241,9 @@ class Procurement:
             before: dict[str, Decimal] = {}
             for c in mine:
                 if whole and c["period"] == whole[-1] and c["resource_id"]:
-                    before[c["resource_id"]] = CONTEXT.add(before.get(c["resource_id"], ZERO), c["contracted"])
+                    before[c["resource_id"]] = CONTEXT.add(
+                        before.get(c["resource_id"], ZERO), c["contracted"]
+                    )
             start = max(datetime(h.end.year, h.end.month, h.end.day, tzinfo=UTC), last - timedelta(days=30))
             days = Decimal((last - start).days)
             if days <= 0:
@@ -238,7 +251,9 @@ class Procurement:
             now = commitment_book.since(self.run.charges, before, start)
             amount = ZERO
             for id, was in before.items():
-                on_demand, covered = (CONTEXT.multiply(v, ratio(Decimal(30), days)) for v in now.get(id, (ZERO, ZERO)))
+                on_demand, covered = (
+                    CONTEXT.multiply(v, ratio(Decimal(30), days)) for v in now.get(id, (ZERO, ZERO))
+                )
                 amount = CONTEXT.add(amount, max(min(on_demand, CONTEXT.subtract(was, covered)), ZERO))
             found[h.id] = amount
         return found
@@ -289,7 +304,9 @@ class Procurement:
 
     def place(self, row: Mapping[str, Any]) -> tuple[str, str, list[Instrument]]:
         """Pool and type of a usage, and the instruments that may cover it."""
-        some = self.instruments.covering(row["provider"], row["category"], row["service"], instruments.words(row))
+        some = self.instruments.covering(
+            row["provider"], row["category"], row["service"], instruments.words(row)
+        )
         short = instruments.short_name(row["provider"])
         flexible = next((i for i in some if i.binds == NOTHING), None)
         family = self.family(row)
@@ -322,7 +339,14 @@ class Procurement:
             if self._gone(lines[0]["provider"], last):
                 continue
             found.append(
-                joint.Load(id, str(lines[0]["name"] or id), pool, type, worth / min(span, hours), tuple(ways.get(id, ())))
+                joint.Load(
+                    id,
+                    str(lines[0]["name"] or id),
+                    pool,
+                    type,
+                    worth / min(span, hours),
+                    tuple(ways.get(id, ())),
+                )
             )
         return tuple(found)
 
@@ -353,7 +377,9 @@ class Procurement:
             if len(single) == 2:
                 a, b = single
                 keep = tuple(x * y for x, y in zip(a.keep, b.keep, strict=True))
-                options.append(joint.Option(f"{a.kind} + {b.kind}", keep, a.effort + b.effort, f"{a.words}; {b.words}"))
+                options.append(
+                    joint.Option(f"{a.kind} + {b.kind}", keep, a.effort + b.effort, f"{a.words}; {b.words}")
+                )
             found[id] = options
         return found
 
@@ -363,10 +389,16 @@ class Procurement:
             return joint.Option(a.kind, (0.0,) * joint.HOURS, effort, "remove")
         if a.kind == "schedule":
             plan = self.review.plans.get(a.resource_id)
-            return None if plan is None else joint.Option(a.kind, week_mask(plan.week, self.run.as_of), effort, plan.words)
+            return (
+                None
+                if plan is None
+                else joint.Option(a.kind, week_mask(plan.week, self.run.as_of), effort, plan.words)
+            )
         gross = a.saving + a.blocked
         share = float(ratio(gross, a.cost)) if a.cost else 0.0
-        return joint.Option(a.kind, (1.0 - min(share, 0.95),) * joint.HOURS, effort, f"{a.now} to {a.candidate}")
+        return joint.Option(
+            a.kind, (1.0 - min(share, 0.95),) * joint.HOURS, effort, f"{a.now} to {a.candidate}"
+        )
 
     @cached_property
     def held_hourly(self) -> tuple[joint.Held, ...]:
@@ -387,7 +419,9 @@ class Procurement:
 
     def _days_of(self, h: holdings.Holding) -> Decimal:
         """Days of the month in which a commitment was charged."""
-        rows = self.book[(self.book["id"] == h.id) & (self.book["period"] == str(self.run.month))].to_dict("records")
+        rows = self.book[(self.book["id"] == h.id) & (self.book["period"] == str(self.run.month))].to_dict(
+            "records"
+        )
         if not rows or rows[0]["first_used"] is None:
             return self.days
         return Decimal(max(round((rows[0]["last_used"] - rows[0]["first_used"]).total_seconds() / 86400), 1))
@@ -419,7 +453,11 @@ class Procurement:
         A migration or planned change of the calendar that is known and begins within the term is taken to move the machines of its
         departments, but for those that run on ARM already; a type leaves where they are most of it.
         """
-        old = {a.resource_id for a in (*self.review.found.advice, *self.review.found.possible) if a.kind == "old generation"}
+        old = {
+            a.resource_id
+            for a in (*self.review.found.advice, *self.review.found.possible)
+            if a.kind == "old generation"
+        }
         found = {(x.pool, x.type) for x in self.loads if x.id in old}
         events = self.run.table("calendar")
         scope: set[str] = set()
@@ -429,7 +467,9 @@ class Procurement:
             if e["kind"] in ("migration", "planned-change") and known and soon:
                 scope |= {x.strip() for x in str(e["scope"] or "").split(";") if x.strip()}
         who = {
-            r["resource_id"]: r["department"] for r in self.reach if r["category"] == "Compute" and not ARM.fullmatch(self.family(r))
+            r["resource_id"]: r["department"]
+            for r in self.reach
+            if r["category"] == "Compute" and not ARM.fullmatch(self.family(r))
         }
         worth: dict[tuple[str, str], list[float]] = {}
         for x in self.loads:
@@ -476,7 +516,9 @@ class Procurement:
 
     @cached_property
     def problem(self) -> joint.Problem:
-        return joint.Problem(self.loads, self.held_hourly, self.offers, TERM, self.settings.decline, room=self.room)
+        return joint.Problem(
+            self.loads, self.held_hourly, self.offers, TERM, self.settings.decline, room=self.room
+        )
 
     @cached_property
     def orders(self) -> list[joint.Outcome]:
@@ -510,14 +552,20 @@ class Procurement:
                     }
                 )  # fmt: skip
         rows.sort(key=lambda r: (-r["gross"], r["name"]))
-        return pd.DataFrame(rows, columns=["resource_id", "name", "kind", "what", "gross", "net", "until", "taken"], dtype=object)
+        return pd.DataFrame(
+            rows,
+            columns=["resource_id", "name", "kind", "what", "gross", "net", "until", "taken"],
+            dtype=object,
+        )
 
     # --- contracts and the calendar of money
 
     @cached_property
     def _spend(self) -> dict[str, dict[str, Decimal]]:
         """Contract -> month -> billed cost under it."""
-        return contract_terms.belongs(self.contracts, contract_terms.spend(self.run.charges), instruments.short_name)
+        return contract_terms.belongs(
+            self.contracts, contract_terms.spend(self.run.charges), instruments.short_name
+        )
 
     @cached_property
     def _mine(self) -> list[dict[str, Any]]:
@@ -552,7 +600,9 @@ class Procurement:
         for c in self._mine:
             share = c["discount_percent"]
             if isinstance(share, Decimal) and share and c["start"] <= self.run.as_of <= c["end"]:
-                same = [p for p in providers if instruments.short_name(p) == instruments.short_name(c["vendor"])]
+                same = [
+                    p for p in providers if instruments.short_name(p) == instruments.short_name(c["vendor"])
+                ]
                 discounts |= {p: ratio(share, 100) for p in same}
         return contract_terms.missing_discount(
             self.run.charges, self.run.month, discounts, currency=self.run.currency
@@ -563,13 +613,17 @@ class Procurement:
         """Lines of the month that are fees for versions past their end."""
         from helpers.measures import resources
 
-        lines = resources.lines(self.run.charges, self.run.month, currency=self.run.currency).to_dict("records")
+        lines = resources.lines(self.run.charges, self.run.month, currency=self.run.currency).to_dict(
+            "records"
+        )
         return [r for r in lines if re.search(SUPPORT, f"{r['meter'] or ''} {r['description'] or ''}")]
 
     def owner(self, provider: str) -> str:
         """Who answers for a provider's contract."""
         short = instruments.short_name(provider)
-        named = [c["owner"] for c in self._mine if instruments.short_name(c["vendor"]) == short and c["owner"]]
+        named = [
+            c["owner"] for c in self._mine if instruments.short_name(c["vendor"]) == short and c["owner"]
+        ]
         return named[0] if named else "Commitment owner"
 
     @cached_property
@@ -577,11 +631,14 @@ class Procurement:
         """Purchases, ends, notices, contracts, support and budget dates, each once."""
         events = self.run.table("calendar")
         monthly = {
-            id: ratio(add(a for p, a in months.items() if p == str(self.run.month)), 1) for id, months in self._spend.items()
+            id: ratio(add(a for p, a in months.items() if p == str(self.run.month)), 1)
+            for id, months in self._spend.items()
         }
         starts, approved = self._budget_days
         commitments_ = [
-            e for h in self.held for e in money_calendar.of_holdings([h], as_of=self.run.as_of, owner=self.owner(h.provider))
+            e
+            for h in self.held
+            for e in money_calendar.of_holdings([h], as_of=self.run.as_of, owner=self.owner(h.provider))
         ]
         purchases_ = [
             {"day": p["buy_on"], "what": p["what"], "saving": p["saving_a_month"], "currency": p["currency"], "id": p["id"], "owner": p["who"]}
@@ -593,7 +650,9 @@ class Procurement:
             money_calendar.of_purchases(purchases_),
             money_calendar.of_support(self.support, as_of=self.run.as_of, currency=self.run.currency),
             money_calendar.of_budgets(starts, approved, as_of=self.run.as_of),
-            money_calendar.of_events([] if events is None else events.to_dict("records"), as_of=self.run.as_of),
+            money_calendar.of_events(
+                [] if events is None else events.to_dict("records"), as_of=self.run.as_of
+            ),
             until=self.run.as_of + timedelta(days=400),
         )
 
@@ -639,7 +698,11 @@ class Procurement:
                     values = values - late * x.hourly * (1 - np.array(option.keep)[of_week])
             values = np.where(late, np.clip(values, 0, None) * safe, values)
             if values.any():
-                parts.append(pd.DataFrame({"hour": moments, "pool": self._pool(pool, type), "type": type, "demand": values}))
+                parts.append(
+                    pd.DataFrame(
+                        {"hour": moments, "pool": self._pool(pool, type), "type": type, "demand": values}
+                    )
+                )
         empty = pd.DataFrame({"hour": [], "pool": [], "type": [], "demand": []})
         return pd.concat(parts, ignore_index=True) if parts else empty
 
@@ -656,7 +719,13 @@ class Procurement:
 
         ends = {h.id: h.end for h in self.active}
         rows = [
-            {"pool": h.pool, "type": h.type, "quantity": h.worth, "rate": h.price / h.worth, "ends": ends[h.id]}
+            {
+                "pool": h.pool,
+                "type": h.type,
+                "quantity": h.worth,
+                "rate": h.price / h.worth,
+                "ends": ends[h.id],
+            }
             for h in self.held_hourly
         ]
         return pd.DataFrame(rows, columns=["pool", "type", "quantity", "rate", "ends"])
@@ -671,10 +740,19 @@ class Procurement:
             key = (o.pool, "type" if o.type else "pool")
             if key not in best or o.rate < best[key].rate:
                 best[key] = o
-        alone = {(self._pool(x.pool, x.type), x.pool) for x in self.loads if self._pool(x.pool, x.type) != x.pool}
+        alone = {
+            (self._pool(x.pool, x.type), x.pool) for x in self.loads if self._pool(x.pool, x.type) != x.pool
+        }
         best |= {(name, "pool"): best[pool, "pool"] for name, pool in alone if (pool, "pool") in best}
         rows = [
-            {"pool": pool, "scope": scope, "rate": o.rate, "term": o.term, "payment": "none", "name": o.instrument}
+            {
+                "pool": pool,
+                "scope": scope,
+                "rate": o.rate,
+                "term": o.term,
+                "payment": "none",
+                "name": o.instrument,
+            }
             for (pool, scope), o in sorted(best.items())
         ]
         return pd.DataFrame(rows, columns=["pool", "scope", "rate", "term", "payment", "name"])
@@ -689,7 +767,9 @@ class Procurement:
              "from_type": type, "to_type": "", "share": 1.0}
             for pool, type in sorted(self.leaving)
         ]  # fmt: skip
-        return pd.DataFrame(rows, columns=["pool", "known_on", "start", "end", "from_type", "to_type", "share"])
+        return pd.DataFrame(
+            rows, columns=["pool", "known_on", "start", "end", "from_type", "to_type", "share"]
+        )
 
     @cached_property
     def ladder(self) -> Any:
@@ -704,7 +784,9 @@ class Procurement:
         s = self.settings
         start = self.run.month.plus(1).start.date()
         quarters = [Month.of(start).plus(3 * n) for n in range(len(s.prepay))]
-        prepay = {f"{m.year}-Q{(m.month + 2) // 3}": p for m, p in zip(quarters, s.prepay, strict=True)} or None
+        prepay = {
+            f"{m.year}-Q{(m.month + 2) // 3}": p for m, p in zip(quarters, s.prepay, strict=True)
+        } or None
         asked = model.Settings(start, self.on_sale, TERM, s.base, s.aggressive, s.decline, s.lock_in, prepay)
         try:
             return model.plan(self.remaining, self.existing, asked, self.events)
@@ -745,7 +827,12 @@ class Procurement:
         now = {k.key: k.value for k in self.run.mine(self.kpis()) if not k.scope.get("product")}
         f = self.figures
         lines = [
-            ("Effective savings rate of commitments", now.get("effective-savings-rate-percentage:commitments"), f.get("esr"), "share"),
+            (
+                "Effective savings rate of commitments",
+                now.get("effective-savings-rate-percentage:commitments"),
+                f.get("esr"),
+                "share",
+            ),
             ("Coverage of what could be covered", self._covered, f.get("coverage"), "share"),
             ("Utilisation", now.get("commitment-utilization-score"), f.get("utilisation"), "share"),
             ("Lock-in, months a committed unit", self.lock.committed, f.get("lock_in_committed"), "months"),
@@ -758,7 +845,10 @@ class Procurement:
     @property
     def _covered(self) -> Decimal:
         """Covered share of what commitments cover or could cover in the month, all services, at contracted cost [1]."""
-        return ratio(add(r["covered"] for r in self.reach), add(CONTEXT.add(r["on_demand"], r["covered"]) for r in self.reach))
+        return ratio(
+            add(r["covered"] for r in self.reach),
+            add(CONTEXT.add(r["on_demand"], r["covered"]) for r in self.reach),
+        )
 
     @cached_property
     def purchases(self) -> list[dict[str, Any]]:
@@ -827,11 +917,21 @@ class Procurement:
 
     @cached_property
     def _found(self) -> list[dict[str, Any]]:
-        scope = {name: self.run.chosen[name] for name in ("provider", "department") if self.run.chosen.get(name)}
+        scope = {
+            name: self.run.chosen[name] for name in ("provider", "department") if self.run.chosen.get(name)
+        }
 
-        def one(kpi: str, value: Decimal, variant: str = "", money: bool = True, **more: Any) -> dict[str, Any]:
+        def one(
+            kpi: str, value: Decimal, variant: str = "", money: bool = True, **more: Any
+        ) -> dict[str, Any]:
             currency = self.run.currency
-            return {"kpi": kpi, "variant": variant, "value": value, "currency": currency, "scope": scope} | more
+            return {
+                "kpi": kpi,
+                "variant": variant,
+                "value": value,
+                "currency": currency,
+                "scope": scope,
+            } | more
 
         def stake(verdict: str) -> Decimal:
             return add(h.stake for h in self.held if h.verdict == verdict)
@@ -839,7 +939,9 @@ class Procurement:
         soon = self.run.as_of + timedelta(days=holdings.SOON)
         ending = [h for h in self.active if h.end is not None and h.end <= soon and h.saving > 0]
         larger = [h for h in self.active if h.larger and h.verdict != "wrong family"]
-        notices = [e for e in self.calendar if e.kind == "notice" and e.nothing and (e.overdue or e.day <= soon)]
+        notices = [
+            e for e in self.calendar if e.kind == "notice" and e.nothing and (e.overdue or e.day <= soon)
+        ]
         saved = add(p["saving_a_month"] for p in self.now)
         loses = max((o.loses for o in self.orders if o.order in ("commit-less", "less-commit")), default=ZERO)
         gaps = [g for g in self.agreements["gap"] if not g.is_nan()]
@@ -857,7 +959,10 @@ class Procurement:
             one("commitments-to-buy", saved if self.ladder is not None else NAN, reason=self.gap),
             one("order-of-planning", loses if self.loads else NAN),
             one("agreement-shortfall", add(gaps) if gaps else NAN),
-            one("terms-off-budget", add(self.off_budget["next"]) if self.year_starts is not None and self._mine else NAN),
+            one(
+                "terms-off-budget",
+                add(self.off_budget["next"]) if self.year_starts is not None and self._mine else NAN,
+            ),
             one("notice-near", add(e.nothing for e in notices if e.nothing) if self._mine else NAN),
             one("discount-not-applied", add(self.missing_discount["missing"]) if self._mine else NAN),
         ]
@@ -909,7 +1014,10 @@ def rungs(purchases: list[dict[str, Any]]) -> list[dict[str, Any]]:
             month = Month.of(b["month"]).plus(n)
             parts = {c: (b[c] * share).quantize(PLACES) for c in ("quantity", "committed")}
             if n == len(RUNGS) - 1:
-                parts = {c: b[c] - sum((b[c] * x).quantize(PLACES) for x in RUNGS[:-1]) for c in ("quantity", "committed")}
+                parts = {
+                    c: b[c] - sum((b[c] * x).quantize(PLACES) for x in RUNGS[:-1])
+                    for c in ("quantity", "committed")
+                }
             found.append(
                 b | parts
                 | {"month": month.start.date(), "expires": month.plus(b["term"]).start.date(), "upfront": (b["upfront"] * share).quantize(CENT), "rung": n + 1}

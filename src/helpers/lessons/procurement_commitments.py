@@ -38,16 +38,23 @@ def lapsed(run: Any) -> Exercise:
         "The commitment would have covered the same use at its own price: only the difference is lost.",
         "money",
         right,
-        "Each day until it is bought again costs a thirtieth of it." if one else "No commitment ended without another in its place.",
+        "Each day until it is bought again costs a thirtieth of it."
+        if one
+        else "No commitment ended without another in its place.",
         _mistakes(
             right,
-            (running.quantize(CENT), "That is all that runs on demand. With the commitment it would have cost something too."),
+            (
+                running.quantize(CENT),
+                "That is all that runs on demand. With the commitment it would have cost something too.",
+            ),
             (
                 CONTEXT.multiply(running, one.rate).quantize(CENT) if one else Decimal(0),
                 "That is what it would cost with the commitment. What is lost is the rest.",
             ),
             (
-                CONTEXT.subtract(ratio(running, one.rate), running).quantize(CENT) if one and one.rate else Decimal(0),
+                CONTEXT.subtract(ratio(running, one.rate), running).quantize(CENT)
+                if one and one.rate
+                else Decimal(0),
                 "You divided by the commitment's price. Its rate is a share of the price without it: take one minus it.",
             ),
         ),
@@ -112,10 +119,15 @@ def bound(run: Any) -> Exercise:
         "Cost a month × months left, added up, ÷ the sum of costs a month.",
         "money",
         right,
-        "The loss if demand goes is this length times what goes: short terms are worth part of the discount." if known else NONE,
+        "The loss if demand goes is this length times what goes: short terms are worth part of the discount."
+        if known
+        else NONE,
         _mistakes(
             right,
-            (mean.quantize(CENT), "That is the mean of the commitments, each counting once. A large one binds more than a small one."),
+            (
+                mean.quantize(CENT),
+                "That is the mean of the commitments, each counting once. A large one binds more than a small one.",
+            ),
             (last.quantize(CENT), "That is the longest. Most of the money may be free long before."),
             (
                 page.lock.usage.quantize(CENT) if not page.lock.usage.is_nan() else Decimal(0),
@@ -157,7 +169,9 @@ def rate(run: Any) -> Exercise:
         "1 − (effective cost + unused) ÷ cost without commitments. Purchases stand nowhere.",
         "percent",
         right if known else None,
-        "The same rate over list price would hold the contract’s discount too: name which one you mean." if known else "Nothing here could be covered by a commitment.",
+        "The same rate over list price would hold the contract’s discount too: name which one you mean."
+        if known
+        else "Nothing here could be covered by a commitment.",
         _mistakes(
             right if known else None,
             (1 - ratio(paid, worth), "You left the unused commitment out. It is paid for and saves nothing."),
@@ -194,14 +208,19 @@ def order(run: Any) -> Exercise:
         "Compare it with the plan that knows both, not with doing nothing.",
         "money",
         right,
-        "What was bought for hours that are switched off later is paid to its end." if there else "Nothing here could be committed to.",
+        "What was bought for hours that are switched off later is paid to its end."
+        if there
+        else "Nothing here could be committed to.",
         _mistakes(
             right,
             (
                 by["nothing"].cost - by["commit-less"].cost,
                 "That is what it saves against doing nothing. It still saves, only less than it could.",
             ),
-            (by["commit"].cost - by["joint"].cost, "That is what only committing loses. Here less is used afterwards."),
+            (
+                by["commit"].cost - by["joint"].cost,
+                "That is what only committing loses. Here less is used afterwards.",
+            ),
             (by["less"].cost - by["joint"].cost, "That is what using less without any commitment loses."),
         )
         if there
@@ -227,14 +246,21 @@ def even(run: Any) -> Exercise:
         "The whole term is owed. Divide it by the price of a month without it.",
         "money",
         right,
-        "The same share of hours must be used over the whole term for it to be worth buying." if one else "Nothing is proposed to be bought.",
+        "The same share of hours must be used over the whole term for it to be worth buying."
+        if one
+        else "Nothing is proposed to be bought.",
         _mistakes(
             right,
             (
-                CONTEXT.multiply(1 - one["rate"], Decimal(one["term_months"])).quantize(CENT) if one else Decimal(0),
+                CONTEXT.multiply(1 - one["rate"], Decimal(one["term_months"])).quantize(CENT)
+                if one
+                else Decimal(0),
                 "You took the discount. What must be earned back is what is owed, not what is saved.",
             ),
-            (Decimal(one["term_months"]) if one else Decimal(0), "At the end of the term it has long paid: each month saves."),
+            (
+                Decimal(one["term_months"]) if one else Decimal(0),
+                "At the end of the term it has long paid: each month saves.",
+            ),
         ),
         unit="months",
         watch="Ask for the largest discount at which somebody would still not sign for three years, and why.",
@@ -245,7 +271,9 @@ def budget(run: Any) -> Exercise:
     """The vendor most of whose promise falls into another budget year, against the others."""
     page = _page(run)
     rows = page.off_budget.to_dict("records")
-    others = [r["vendor"] for r in page.agreements.to_dict("records") if rows and r["vendor"] != rows[0]["vendor"]]
+    others = [
+        r["vendor"] for r in page.agreements.to_dict("records") if rows and r["vendor"] != rows[0]["vendor"]
+    ]
     names = list(dict.fromkeys([*(r["vendor"] for r in rows), *others]))
     there = len(names) > 1 and bool(rows)
     return Exercise(
@@ -263,7 +291,10 @@ def budget(run: Any) -> Exercise:
         if there
         else "These data hold no contract with a promise, or no budget that says when its year begins.",
         tuple(
-            Mistake(r["vendor"], f"Of {r['vendor']}’s year {_money(r['next'])} falls behind the budget year’s end: less.")
+            Mistake(
+                r["vendor"],
+                f"Of {r['vendor']}’s year {_money(r['next'])} falls behind the budget year’s end: less.",
+            )
             for r in rows[1:]
         )
         + tuple(
@@ -285,7 +316,9 @@ def shared(run: Any) -> Exercise:
     as_used = [r for r in rows if r["way"] == "used"]
     top = max(as_used, key=lambda r: (r["net"], r["department"]), default=None)
     there = top is not None and any(r["saving"] or r["unused"] for r in rows)
-    pooled = next((r for r in rows if there and r["way"] == "pooled" and r["department"] == top["department"]), None)
+    pooled = next(
+        (r for r in rows if there and r["way"] == "pooled" and r["department"] == top["department"]), None
+    )
     right = pooled["net"] if pooled else None
     name = (top["department"] or "nobody by name") if top else ""
     return Exercise(
@@ -299,11 +332,19 @@ def shared(run: Any) -> Exercise:
         "Saving and unused cost of each provider, times the department’s share of that provider’s eligible usage. Add up its providers.",
         "money",
         right,
-        "The company’s sum is the same in each way; only the sign on somebody’s page differs." if there else NONE,
+        "The company’s sum is the same in each way; only the sign on somebody’s page differs."
+        if there
+        else NONE,
         _mistakes(
             right,
-            (top["net"] if there else Decimal(0), "That is what it gets as used. Pooled, others who could be covered get their part."),
-            (pooled["saving"] if pooled else Decimal(0), "You left its part of the unused cost out. A pool shares both."),
+            (
+                top["net"] if there else Decimal(0),
+                "That is what it gets as used. Pooled, others who could be covered get their part.",
+            ),
+            (
+                pooled["saving"] if pooled else Decimal(0),
+                "You left its part of the unused cost out. A pool shares both.",
+            ),
             (
                 add(r["net"] for r in rows if r["way"] == "pooled"),
                 "That is the whole company’s benefit.",

@@ -70,10 +70,16 @@ def benefit(charges: Table, which: Month, *, currency: str) -> pd.DataFrame:
     return pd.DataFrame(found, columns=list(COLUMNS), dtype=object)
 
 
-def _taken(held: Table) -> tuple[dict[tuple[str, str, str], tuple[Decimal, Decimal]], dict[tuple[str, str], Decimal]]:
+def _taken(
+    held: Table,
+) -> tuple[dict[tuple[str, str, str], tuple[Decimal, Decimal]], dict[tuple[str, str], Decimal]]:
     """(commitment, provider, department) -> contracted, effective of what it covered; (commitment, provider) -> unused."""
     held = held.filter(rows.used(held) | rows.unused(held))
-    keys = {"id": held.CommitmentDiscountId, "provider": held.ServiceProviderName, "who": held.x_KitDepartment}
+    keys = {
+        "id": held.CommitmentDiscountId,
+        "provider": held.ServiceProviderName,
+        "who": held.x_KitDepartment,
+    }
     used = rows.used(held) & held.ContractedCost.notnull()
     found = held.aggregate(
         by=[c.fill_null("").name(n) for n, c in keys.items()],
@@ -97,9 +103,17 @@ def _owners(held: Table) -> dict[str, dict[str, Decimal]]:
     """Commitment -> departments of its own charges (purchases; unused where none was bought this month), with their cost."""
     bought = (held.ChargeCategory == "Purchase") & held.ChargeClass.isnull()
     own = held.filter(held.CommitmentDiscountId.notnull(), bought | rows.unused(held))
-    keys = [own.CommitmentDiscountId.name("id"), own.x_KitDepartment.fill_null("").name("who"), own.ChargeCategory.name("kind")]
+    keys = [
+        own.CommitmentDiscountId.name("id"),
+        own.x_KitDepartment.fill_null("").name("who"),
+        own.ChargeCategory.name("kind"),
+    ]
     found: dict[str, dict[str, dict[str, Decimal]]] = {}
-    for r in own.aggregate(by=keys, billed=own.BilledCost.sum(), cost=own.EffectiveCost.sum()).to_pyarrow().to_pylist():
+    for r in (
+        own.aggregate(by=keys, billed=own.BilledCost.sum(), cost=own.EffectiveCost.sum())
+        .to_pyarrow()
+        .to_pylist()
+    ):
         weight = number(r["billed"]) if r["kind"] == "Purchase" else number(r["cost"])
         found.setdefault(r["id"], {}).setdefault(r["kind"], {})[r["who"]] = weight
     return {id: kinds.get("Purchase") or kinds.get("Usage") or {} for id, kinds in found.items()}
@@ -109,7 +123,10 @@ def _reach(held: Table) -> dict[str, dict[str, Decimal]]:
     """Provider -> department -> contracted cost of what commitments cover or could cover."""
     inside = (rows.used(held) | rows.eligible(held)) & held.ContractedCost.notnull()
     open_to = held.filter(inside)
-    keys = [open_to.ServiceProviderName.fill_null("").name("provider"), open_to.x_KitDepartment.fill_null("").name("who")]
+    keys = [
+        open_to.ServiceProviderName.fill_null("").name("provider"),
+        open_to.x_KitDepartment.fill_null("").name("who"),
+    ]
     found: dict[str, dict[str, Decimal]] = {}
     for r in open_to.aggregate(by=keys, cost=open_to.ContractedCost.sum()).to_pyarrow().to_pylist():
         found.setdefault(r["provider"], {})[r["who"]] = number(r["cost"])

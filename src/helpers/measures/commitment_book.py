@@ -155,7 +155,16 @@ def demand(charges: Table, which: Month, *, months: int = 24) -> pd.DataFrame:
         seconds = (r.pop("end") - r["start"]).total_seconds()
         r["hours"] = max(round(seconds / 3600), 1)
         found.append(r)
-    found.sort(key=lambda r: (r["currency"], str(r["provider"]), str(r["service"]), str(r["region"]), str(r["sku"]), r["start"]))
+    found.sort(
+        key=lambda r: (
+            r["currency"],
+            str(r["provider"]),
+            str(r["service"]),
+            str(r["region"]),
+            str(r["sku"]),
+            r["start"],
+        )
+    )
     names = ["currency", "provider", "service", "category", "region", "sku", "start", "hours", "meter", "details",
              "description", "on_demand", "covered", "covered_effective"]  # fmt: skip
     return pd.DataFrame(found, columns=names, dtype=object)
@@ -203,10 +212,14 @@ def reach(charges: Table, which: Month, *, currency: str) -> pd.DataFrame:
 
 def since(charges: Table, resources: Iterable[str], start: Any) -> dict[str, tuple[Decimal, Decimal]]:
     """Resource -> what ran of it on demand and covered since a moment, at contracted cost [currency]; open to commitments only."""
-    held = charges.filter(charges.ResourceId.isin(sorted(resources) or [""]), charges.ChargePeriodStart >= start)
+    held = charges.filter(
+        charges.ResourceId.isin(sorted(resources) or [""]), charges.ChargePeriodStart >= start
+    )
     open_to, used = rows.eligible(held), rows.used(held)
     taken = held.aggregate(
-        by=[held.ResourceId.name("id")], a=held.ContractedCost.sum(where=open_to), b=held.ContractedCost.sum(where=used)
+        by=[held.ResourceId.name("id")],
+        a=held.ContractedCost.sum(where=open_to),
+        b=held.ContractedCost.sum(where=used),
     )
     return {r["id"]: (number(r["a"]), number(r["b"])) for r in taken.to_pyarrow().to_pylist()}
 
@@ -214,7 +227,9 @@ def since(charges: Table, resources: Iterable[str], start: Any) -> dict[str, tup
 def newest(charges: Table) -> dict[str, Any]:
     """Provider -> end of its newest charge of usage (UTC)."""
     held = charges.filter(rows.usage(charges))
-    taken = held.aggregate(by=[held.ServiceProviderName.fill_null("").name("provider")], last=held.ChargePeriodEnd.max())
+    taken = held.aggregate(
+        by=[held.ServiceProviderName.fill_null("").name("provider")], last=held.ChargePeriodEnd.max()
+    )
     return {r["provider"]: r["last"] for r in taken.to_pyarrow().to_pylist()}
 
 
@@ -244,7 +259,9 @@ def consumed(charges: Table, vendor: Mapping[str, Any], first: Month, last: Mont
         provider (ServiceProviderName), publisher (seller on somebody's marketplace, may be empty), currency.
     """
     held = charges.filter(
-        charges.x_KitPeriod >= str(first), charges.x_KitPeriod <= str(last), charges[CURRENCY] == vendor["currency"]
+        charges.x_KitPeriod >= str(first),
+        charges.x_KitPeriod <= str(last),
+        charges[CURRENCY] == vendor["currency"],
     )
     others = vendor.get("others") or ()
     if vendor.get("publisher"):

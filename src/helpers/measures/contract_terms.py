@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ZERO = Decimal(0)
-MOST = Decimal("0.9")  # of a provider's usage that has the discount: below it, the contract may not be in force yet
+MOST = Decimal(
+    "0.9"
+)  # of a provider's usage that has the discount: below it, the contract may not be in force yet
 AGREEMENT = (
     "contract_id", "vendor", "subject", "currency", "first", "last", "committed", "consumed", "pace", "expected", "gap", "known",
 )  # fmt: skip
@@ -40,7 +42,9 @@ def spend(charges: Table) -> Spend:
     return {tuple(r[k] for k in keys): number(r["billed"]) for r in taken.to_pyarrow().to_pylist()}
 
 
-def belongs(contracts: Iterable[Mapping[str, Any]], spent: Spend, short: Any) -> dict[str, dict[str, Decimal]]:
+def belongs(
+    contracts: Iterable[Mapping[str, Any]], spent: Spend, short: Any
+) -> dict[str, dict[str, Decimal]]:
     """Contract -> month -> billed cost under it; a charge counts under one contract only.
 
     A contract with the seller comes first (a product on somebody's marketplace), then one with the provider; both in the
@@ -50,9 +54,11 @@ def belongs(contracts: Iterable[Mapping[str, Any]], spent: Spend, short: Any) ->
     found: dict[str, dict[str, Decimal]] = {c["contract_id"]: {} for c in contracts}
     for (provider, seller, currency, period), amount in spent.items():
         mine = [c for c in contracts if c["currency"] == currency]
-        one = next((c for c in mine if _same(c["vendor"], seller)), None) or next(
-            (c for c in mine if short(c["vendor"]) == short(seller)), None
-        ) or next((c for c in mine if short(c["vendor"]) == short(provider)), None)
+        one = (
+            next((c for c in mine if _same(c["vendor"], seller)), None)
+            or next((c for c in mine if short(c["vendor"]) == short(seller)), None)
+            or next((c for c in mine if short(c["vendor"]) == short(provider)), None)
+        )
         if one is not None:
             months = found[one["contract_id"]]
             months[period] = CONTEXT.add(months.get(period, ZERO), amount)
@@ -60,7 +66,11 @@ def belongs(contracts: Iterable[Mapping[str, Any]], spent: Spend, short: Any) ->
 
 
 def agreements(
-    contracts: Iterable[Mapping[str, Any]], under: Mapping[str, Mapping[str, Decimal]], *, as_of: date, which: Month
+    contracts: Iterable[Mapping[str, Any]],
+    under: Mapping[str, Mapping[str, Decimal]],
+    *,
+    as_of: date,
+    which: Month,
 ) -> pd.DataFrame:
     """Promised minimums: committed and consumed as money, and what is to be expected at the end of the period.
 
@@ -91,18 +101,30 @@ def agreements(
         if not isinstance(amount, Decimal) or not amount or not c["start"] <= as_of <= c["end"]:
             continue
         first, last = _period(c, as_of)
-        months = {p: a for p, a in under.get(c["contract_id"], {}).items() if str(first) <= p <= min(str(last), str(which))}
+        months = {
+            p: a
+            for p, a in under.get(c["contract_id"], {}).items()
+            if str(first) <= p <= min(str(last), str(which))
+        }
         consumed = add(months.values())
-        recent = [months.get(str(which.plus(-n)), ZERO) for n in range(3) if str(which.plus(-n)) >= str(first)]
+        recent = [
+            months.get(str(which.plus(-n)), ZERO) for n in range(3) if str(which.plus(-n)) >= str(first)
+        ]
         pace = ratio(add(recent), len(recent)) if recent else NAN
         to_come = max((last.year - which.year) * 12 + last.month - which.month, 0)
         known = str(first) >= first_known
-        expected = CONTEXT.add(consumed, CONTEXT.multiply(pace, Decimal(to_come))) if known and not pace.is_nan() else NAN
+        expected = (
+            CONTEXT.add(consumed, CONTEXT.multiply(pace, Decimal(to_come)))
+            if known and not pace.is_nan()
+            else NAN
+        )
         gap = NAN if expected.is_nan() else max(CONTEXT.subtract(amount, expected), ZERO)
         gap = ZERO if consumed >= amount else gap  # kept already, whatever was before
         row = (c["contract_id"], c["vendor"], c["subject"] or "", c["currency"], str(first), str(last), amount, consumed, pace, expected, gap, known)  # fmt: skip
         found.append(dict(zip(AGREEMENT, row, strict=True)))
-    found.sort(key=lambda r: (r["gap"].is_nan(), -(ZERO if r["gap"].is_nan() else r["gap"]), r["contract_id"]))
+    found.sort(
+        key=lambda r: (r["gap"].is_nan(), -(ZERO if r["gap"].is_nan() else r["gap"]), r["contract_id"])
+    )
     return pd.DataFrame(found, columns=list(AGREEMENT), dtype=object)
 
 
@@ -129,7 +151,9 @@ def off_budget(contracts: Iterable[Mapping[str, Any]], starts: int | None, *, as
             continue
         months = max((c["end"].year - c["start"].year) * 12 + c["end"].month - c["start"].month + 1, 1)
         year = {"term": ratio(amount * 12, months), "month": amount * 12}.get(c["commitment_period"], amount)
-        after = 12 - (c["start"].month - starts) % 12  # months from the contract's start to the next budget year
+        after = (
+            12 - (c["start"].month - starts) % 12
+        )  # months from the contract's start to the next budget year
         if after == 12:
             continue
         part = CONTEXT.multiply(year, ratio(Decimal(12 - after), 12)).quantize(Decimal("0.01"))
@@ -171,7 +195,12 @@ def missing_discount(
     held = window(charges, which, months)
     plain = rows.usage(held) & held.CommitmentDiscountStatus.isnull() & ~rows.spot(held)
     held = held.filter(plain, held[CURRENCY] == currency, ~rows.marketplace(held), ~rows.support(held))
-    held = held.filter(held.ListCost.notnull(), held.ContractedCost.notnull(), held.ListCost > 0, held.ListUnitPrice.notnull())
+    held = held.filter(
+        held.ListCost.notnull(),
+        held.ContractedCost.notnull(),
+        held.ListCost > 0,
+        held.ListUnitPrice.notnull(),
+    )
     keys = {"provider": "ServiceProviderName", "resource_id": "ResourceId", "period": "x_KitPeriod"}
     taken = held.aggregate(
         by=[held[c].name(n) for n, c in keys.items()],
@@ -189,7 +218,14 @@ def missing_discount(
         if given * 2 >= discount:
             both[0] = CONTEXT.add(both[0], number(r["list"]))
         elif r["resource_id"]:
-            lacking.append(r | {"missing": CONTEXT.multiply(number(r["list"]), CONTEXT.subtract(discount, max(given, ZERO)))})
+            lacking.append(
+                r
+                | {
+                    "missing": CONTEXT.multiply(
+                        number(r["list"]), CONTEXT.subtract(discount, max(given, ZERO))
+                    )
+                }
+            )
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for r in lacking:
         with_it, all_of_it = have[r["provider"], r["period"]]

@@ -5,6 +5,7 @@ Formulas and limits: docs/procurement.md. Lock-in: the proposal of the kit, in t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -191,7 +192,7 @@ def _terms(terms: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, An
                     f"commitment {id} ends on {_day(row['ContractCommitmentPeriodEnd'])}, before it starts", "an end after its start",
                     "correct the row and ingest the table again", file="contract_commitment.csv", column="ContractCommitmentPeriodEnd",
                 )  # fmt: skip
-        for a, b in zip(rows, rows[1:], strict=False):
+        for a, b in itertools.pairwise(rows):
             if _day(b["ContractCommitmentPeriodStart"]) < _day(a["ContractCommitmentPeriodEnd"]):
                 raise BadInput(
                     f"two terms of commitment {id} overlap: one to {_day(a['ContractCommitmentPeriodEnd'])}, one from "
@@ -260,7 +261,9 @@ def _span(rows, terms, as_of, newest, oldest, instrument) -> tuple[date | None, 
         return first, max(ends), "no charge since"
     if (days := _paid_at_once(rows)) and used:
         return first, min(used) + timedelta(days=days), "payment"
-    began = first is not None and (str(Month.of(first)) > oldest or first.day > 1)  # else it may be older than the charges
+    began = first is not None and (
+        str(Month.of(first)) > oldest or first.day > 1
+    )  # else it may be older than the charges
     if first is not None and began and instrument is not None and instrument.terms:
         return first, _after(first, instrument.terms, as_of), "assumed term"
     return first, None, ""
@@ -270,7 +273,9 @@ def _paid_at_once(rows) -> int:
     """Days of the term of a commitment paid in one sum: what was billed ÷ what a day of it costs."""
     billed = [r for r in rows if r["billed"] > 0]
     daily = [
-        ratio(CONTEXT.add(r["used"], r["unused"]), max((_day(r["last_used"]) - _day(r["first_used"])).days, 1))
+        ratio(
+            CONTEXT.add(r["used"], r["unused"]), max((_day(r["last_used"]) - _day(r["first_used"])).days, 1)
+        )
         for r in rows
         if _known(r["first_used"]) and CONTEXT.add(r["used"], r["unused"]) > 0
     ]
@@ -290,7 +295,9 @@ def _after(first: date, terms: Sequence[int], as_of: date) -> date:
 
 
 def _payment(rows) -> str:
-    spans = [(_day(r["ends"]) - _day(r["begins"])).days for r in rows if _known(r["begins"]) and _known(r["ends"])]
+    spans = [
+        (_day(r["ends"]) - _day(r["begins"])).days for r in rows if _known(r["begins"]) and _known(r["ends"])
+    ]
     return "" if not spans else "All Upfront" if max(spans) > 31 else "No Upfront"
 
 
@@ -326,7 +333,12 @@ def _verdict(h: Holding, running: Decimal, other: Decimal, as_of: date) -> tuple
         lost = CONTEXT.multiply(running, CONTEXT.subtract(ONE, h.rate))
         why = "it ended and what it covered runs at the on-demand price"
         return "lapsed", why + ("; part of it was never used, so buy less" if h.larger else ""), lost
-    if idle >= WRONG and h.instrument.binds == FAMILY and h.instrument.category == "Spend" and other > h.unused:
+    if (
+        idle >= WRONG
+        and h.instrument.binds == FAMILY
+        and h.instrument.category == "Spend"
+        and other > h.unused
+    ):
         return "wrong family", f"bound to {', '.join(h.families[:2]) or 'a family'}, which hardly runs, while other families run on demand", h.recent_unused  # fmt: skip
     if h.larger:
         month = h.recent_unused if h.recent_unused > 0 else ratio(h.year_unused, 12)

@@ -222,4 +222,6 @@ def short_name(provider: str | None) -> str:
 
 def words(row: Mapping[str, Any]) -> str:
     """Meter, details and description of a charge in one text."""
-    return " ".join(str(row[c]) for c in ("meter", "details", "description") if row.get(c) and row[c] == row[c])
+    return " ".join(
+        str(row[c]) for c in ("meter", "details", "description") if row.get(c) and row[c] == row[c]
+    )

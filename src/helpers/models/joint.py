@@ -10,6 +10,7 @@ Money inside is float and comes out as Decimal at two places. Method, limits and
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -189,8 +190,10 @@ class Problem:
     @property
     def phases(self) -> list[tuple[float, float]]:
         """Months between the ends of today's commitments: (from, to)."""
-        ends = sorted({min(h.months, float(self.months)) for h in self.held if h.months > 0} | {0.0, float(self.months)})
-        return [(a, b) for a, b in zip(ends, ends[1:], strict=False) if b - a > 1e-9]
+        ends = sorted(
+            {min(h.months, float(self.months)) for h in self.held if h.months > 0} | {0.0, float(self.months)}
+        )
+        return [(a, b) for a, b in itertools.pairwise(ends) if b - a > 1e-9]
 
     @property
     def horizon_note(self) -> str:
@@ -216,13 +219,13 @@ def orders(problem: Problem) -> list[Outcome]:
     found["joint"] = _solve(problem, less=True, commit=True)
     best = found["joint"].cost
     return [
-        Outcome(name, o.cost, o.chosen, o.bought, o.cost - best)
-        for name, _ in ORDERS
-        for o in [found[name]]
+        Outcome(name, o.cost, o.chosen, o.bought, o.cost - best) for name, _ in ORDERS for o in [found[name]]
     ]
 
 
-def given(problem: Problem, *, chosen: Mapping[str, Option], bought: Sequence[Buy] = (), commit: bool = False) -> Outcome:
+def given(
+    problem: Problem, *, chosen: Mapping[str, Option], bought: Sequence[Buy] = (), commit: bool = False
+) -> Outcome:
     """What a problem costs with these choices and purchases; with `commit` what more is bought is free."""
     return _solve(problem, less=False, commit=commit, bought=bought, chosen=chosen)
 
@@ -320,7 +323,11 @@ def _program(problem: Problem, pools: Sequence[str], less: bool, bought: Sequenc
                 q = [(n_x + k, -1.0) for k in _bought_by(offers, phases, p, g[0], g[1])]
                 limit([(c_at + at, 1.0), *q], have)
             for pool in pools:
-                mine = [f_at + (p * len(kinds) + h) * len(groups) + gi for gi, g in enumerate(groups) if g[0] == pool]
+                mine = [
+                    f_at + (p * len(kinds) + h) * len(groups) + gi
+                    for gi, g in enumerate(groups)
+                    if g[0] == pool
+                ]
                 if mine:
                     q = [(n_x + k, -1.0) for k in _bought_by(offers, phases, p, pool, "")]
                     limit([*((m, 1.0) for m in mine), *q], _have(problem, bought, phases[p], pool, ""))
@@ -339,15 +346,26 @@ def _program(problem: Problem, pools: Sequence[str], less: bool, bought: Sequenc
             limit(mine, 1.0)
     if problem.most is not None and offers:
         for p in range(len(phases)):
-            limit([(n_x + oi * len(phases) + k, o.rate) for oi, o in enumerate(offers) for k in range(p + 1)], problem.most)
+            limit(
+                [(n_x + oi * len(phases) + k, o.rate) for oi, o in enumerate(offers) for k in range(p + 1)],
+                problem.most,
+            )
     matrix = coo_array((values, (rows, cols)), shape=(len(high), size)).tocsr()
     done = milp(
         cost, constraints=LinearConstraint(matrix, -np.inf, np.array(high)), integrality=integral, bounds=Bounds(0, upper),
         options={"mip_rel_gap": 1e-7, "time_limit": 60},
     )  # fmt: skip
     if done.x is None:
-        raise UsageError("no plan keeps to these caps", "caps that leave something to choose", "raise the cap on what may be bought")
-    chosen = dict(given or {}) if given is not None else {free[j][0].id: free[j][1] for j in range(n_x) if done.x[j] > 0.5}
+        raise UsageError(
+            "no plan keeps to these caps",
+            "caps that leave something to choose",
+            "raise the cap on what may be bought",
+        )
+    chosen = (
+        dict(given or {})
+        if given is not None
+        else {free[j][0].id: free[j][1] for j in range(n_x) if done.x[j] > 0.5}
+    )
     chosen = {i: o for i, o in chosen.items() if i in base}
     buys = []
     for oi, o in enumerate(offers):
@@ -410,7 +428,9 @@ def _coverable(problem, bought, phase, pool, type) -> float:
     return min(max(room * (1 - problem.decline), have) / mean, 1.0)
 
 
-def safe(days: Mapping[Any, float], last: Any, *, base: float = 1.0, aggressive: float = 0.0, window: int = 91) -> float:
+def safe(
+    days: Mapping[Any, float], last: Any, *, base: float = 1.0, aggressive: float = 0.0, window: int = 91
+) -> float:
     """Demand that is safe to be committed to for a year, learned from its days [currency/h].
 
     Parameters
@@ -444,7 +464,9 @@ def safe(days: Mapping[Any, float], last: Any, *, base: float = 1.0, aggressive:
     year = [median(at(n) for n in range(1 + 30 * k, 31 + 30 * k)) for k in range(12)]  # newest first
     known = [v for v in year if v > 0]
     if len(known) >= 6:
-        slopes = [(known[i] - known[j]) / (j - i) for i in range(len(known)) for j in range(i + 1, len(known))]
+        slopes = [
+            (known[i] - known[j]) / (j - i) for i in range(len(known)) for j in range(i + 1, len(known))
+        ]
         fall = median(slopes)
         if fall < 0:
             level = min(level, max(known[0] + 6 * fall, 0.0))
@@ -498,7 +520,9 @@ def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
         }
         for o in outcomes
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["order", "cost", "saved", "loses", "measures", "purchases"], dtype=object)
+    return pd.DataFrame(
+        rows, columns=["order", "cost", "saved", "loses", "measures", "purchases"], dtype=object
+    )
 
 
 def _money(value: float) -> Decimal:

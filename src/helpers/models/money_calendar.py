@@ -55,7 +55,9 @@ class Entry:
     overdue: bool = False
 
 
-def of_holdings(held: Iterable[Holding], *, as_of: date, behind: int = 120, owner: str = "Commitment owner") -> list[Entry]:
+def of_holdings(
+    held: Iterable[Holding], *, as_of: date, behind: int = 120, owner: str = "Commitment owner"
+) -> list[Entry]:
     """Ends of commitments, those to come and of the last `behind` days; what lapsed stays until it is bought again."""
     found = []
     for h in held:
@@ -63,13 +65,21 @@ def of_holdings(held: Iterable[Holding], *, as_of: date, behind: int = 120, owne
             continue
         late = h.end <= as_of
         if h.verdict == "lapsed":
-            nothing, basis, do = h.stake, "a month: what it covered runs on demand", "buy again for what is stable"
+            nothing, basis, do = (
+                h.stake,
+                "a month: what it covered runs on demand",
+                "buy again for what is stable",
+            )
         elif h.verdict == "not known" or h.instrument is None:
             nothing, basis, do = None, "its kind is not known", "ask what it is"
         elif late:
             nothing, basis, do = ZERO, "it ended; nothing that it covered runs without a commitment", "nothing; do not buy it again at this size" if h.stake else "nothing"  # fmt: skip
         elif h.unused >= h.saving and h.saving < 0:
-            nothing, basis, do = ZERO, "a month: it costs more than it saves, so its end saves money", "let it end"
+            nothing, basis, do = (
+                ZERO,
+                "a month: it costs more than it saves, so its end saves money",
+                "let it end",
+            )
         else:
             nothing, basis = max(h.saving, ZERO), "a month: what it saves today and would no longer"
             do = {"renew smaller": "renew at what was always used", "do not renew": "let it end", "wrong family": "exchange it, fill it, or let it end"}.get(h.verdict, "renew at what the plan says")  # fmt: skip
@@ -101,19 +111,33 @@ def of_contracts(
         discount = c["discount_percent"] if isinstance(c["discount_percent"], Decimal) else ZERO
         month = spend.get(c["contract_id"], ZERO)
         share = ratio(discount, 100)
-        lost = CONTEXT.multiply(CONTEXT.divide(month, CONTEXT.subtract(Decimal(1), share)), share) if share else ZERO
+        lost = (
+            CONTEXT.multiply(CONTEXT.divide(month, CONTEXT.subtract(Decimal(1), share)), share)
+            if share
+            else ZERO
+        )
         if notice:
             day = end - timedelta(days=notice)
             if renews:
-                nothing, basis, do = amount, "a term: it renews by itself and another is owed", "give notice or agree new terms"
+                nothing, basis, do = (
+                    amount,
+                    "a term: it renews by itself and another is owed",
+                    "give notice or agree new terms",
+                )
                 if amount is None:
                     nothing, basis = ZERO, "a term: it renews by itself without a promise"
             else:
-                nothing, basis, do = lost.quantize(CENT), "a month: its discount ends with it", "begin to negotiate"
+                nothing, basis, do = (
+                    lost.quantize(CENT),
+                    "a month: its discount ends with it",
+                    "begin to negotiate",
+                )
             if (as_of - day).days <= behind:
                 found.append(Entry(day, "notice", what, do, owner, nothing, basis, c["currency"], f"{c['contract_id']}/notice", day < as_of and end > as_of))  # fmt: skip
         nothing = None if renews else lost.quantize(CENT)
-        basis = "it renews by itself: see its day of notice" if renews else "a month: its discount ends with it"
+        basis = (
+            "it renews by itself: see its day of notice" if renews else "a month: its discount ends with it"
+        )
         do = "check the renewal's prices" if renews else "have the next contract signed"
         found.append(Entry(end, "contract", what, do, owner, ZERO if renews else nothing, basis, c["currency"], c["contract_id"]))  # fmt: skip
     return found
@@ -141,7 +165,9 @@ def of_support(lines: Iterable[Mapping[str, Any]], *, as_of: date, currency: str
     ]  # fmt: skip
 
 
-def of_budgets(year_starts: Iterable[date], approved: Iterable[date], *, as_of: date, ahead: int = 400) -> list[Entry]:
+def of_budgets(
+    year_starts: Iterable[date], approved: Iterable[date], *, as_of: date, ahead: int = 400
+) -> list[Entry]:
     """The next first day of a budget year, and the day on which its budget was approved in years before."""
     starts = sorted(set(year_starts))
     if not starts:
@@ -150,7 +176,17 @@ def of_budgets(year_starts: Iterable[date], approved: Iterable[date], *, as_of: 
     while first <= as_of:
         first = date(first.year + 1, first.month, 1)
     found = [
-        Entry(first, "budget", "A budget year begins", "have commitments and contracts in it", "Finance partner", ZERO, "nothing by itself", "", f"budget-{first}"),  # fmt: skip
+        Entry(
+            first,
+            "budget",
+            "A budget year begins",
+            "have commitments and contracts in it",
+            "Finance partner",
+            ZERO,
+            "nothing by itself",
+            "",
+            f"budget-{first}",
+        ),
     ]
     leads = sorted((s - a).days for s in starts for a in approved if 0 < (s - a).days < 200)
     if leads:
@@ -164,7 +200,17 @@ def of_events(calendar: Iterable[Mapping[str, Any]], *, as_of: date) -> list[Ent
     """Planned changes that move demand or price: nobody should buy without knowing them."""
     kinds = {"migration", "planned-change", "price-change", "launch"}
     return [
-        Entry(r["start"], "event", r["name"], "plan purchases with it", "Engineering leads", None, "changes what will run", "", f"event-{r['name']}-{r['start']}")  # fmt: skip
+        Entry(
+            r["start"],
+            "event",
+            r["name"],
+            "plan purchases with it",
+            "Engineering leads",
+            None,
+            "changes what will run",
+            "",
+            f"event-{r['name']}-{r['start']}",
+        )
         for r in calendar
         if r["kind"] in kinds and r["start"] >= as_of
     ]

@@ -27,9 +27,13 @@ NEEDED = {
 @click.option("--currency", default="", help="BillingCurrency; default: the one with most charges.")
 @click.option("--base", default="", help="Share of the trough that is bought, 0 to 1; default 1.")
 @click.option("--aggressive", default="", help="From the trough (0) towards the usual level (1); default 0.")
-@click.option("--decline", default="", help="Share of demand that must be absorbed; default 0.1 (on files 0).")
+@click.option(
+    "--decline", default="", help="Share of demand that must be absorbed; default 0.1 (on files 0)."
+)
 @click.option("--months", default=12, show_default=True, help="Horizon of a plan on files.")
-@click.option("--most", default=None, type=float, help="On files: cap on what may be bought [currency an hour].")
+@click.option(
+    "--most", default=None, type=float, help="On files: cap on what may be bought [currency an hour]."
+)
 @click.option("--loads", type=click.Path(exists=True, dir_okay=False), help="CSV instead of a store: id, pool, hourly; may have name, type, schedule, zone, smaller, effort.")  # fmt: skip
 @click.option("--held", type=click.Path(exists=True, dir_okay=False), help="CSV of commitments of today: id, pool, worth, price, months; may have type.")  # fmt: skip
 @click.option("--offers", type=click.Path(exists=True, dir_okay=False), help="CSV of what can be bought: instrument, pool, rate; may have type, term.")  # fmt: skip
@@ -64,7 +68,9 @@ def joint(data: str, as_of: Any, as_json: str, month: str, provider: str, depart
 
 @click.command()
 @reading
-@click.option("--month", default="", metavar="YYYY-MM", help="Month of the store; default: the last that is closed.")
+@click.option(
+    "--month", default="", metavar="YYYY-MM", help="Month of the store; default: the last that is closed."
+)
 @click.option("--provider", default="", help="Only this provider.")
 @click.option("--department", default="", help="Only this department.")
 @click.option("--keep", default="", help="Names or ids that must never be off, separated by ;.")
@@ -82,7 +88,9 @@ def schedule(data: str, as_of: Any, as_json: str, month: str, provider: str, dep
         emit_in_order(rows, as_json)
 
 
-def of_store(data: str, month: str, as_of: Any, provider: str, department: str, keep: str) -> list[dict[str, Any]]:
+def of_store(
+    data: str, month: str, as_of: Any, provider: str, department: str, keep: str
+) -> list[dict[str, Any]]:
     """Schedules of a store's month with their gross and net saving."""
     from helpers.catalog.procurement import Procurement
     from helpers.runs import begin
@@ -115,9 +123,13 @@ def of_usage(file: str, zone: str, keep: str) -> list[dict[str, Any]]:
         }
     )
     names = sorted(set(table.column("resource_id").to_pylist()))
-    found = schedules.learn(ibis.memtable(table), {n: {"name": n, "zone": zone, "country": ""} for n in names})
+    found = schedules.learn(
+        ibis.memtable(table), {n: {"name": n, "zone": zone, "country": ""} for n in names}
+    )
     found = schedules.never_off(found, [k.strip() for k in keep.split(";") if k.strip()])
-    return [_row(id, plan) | {"gross": None, "net": None, "until": None} for id, plan in sorted(found.items())]
+    return [
+        _row(id, plan) | {"gross": None, "net": None, "until": None} for id, plan in sorted(found.items())
+    ]
 
 
 def _row(id: str, plan: Any) -> dict[str, Any]:
@@ -188,7 +200,9 @@ def _options(file: str, n: int, r: Mapping[str, str]) -> list[Any]:
     found = []
     if r.get("smaller"):
         share = _float(file, n, "smaller", r["smaller"], least=0.0)
-        found.append(model.Option("smaller", (min(share, 1.0),) * model.HOURS, effort, f"{share:.0%} of today's size"))
+        found.append(
+            model.Option("smaller", (min(share, 1.0),) * model.HOURS, effort, f"{share:.0%} of today's size")
+        )
     if r.get("schedule"):
         from datetime import date
 

@@ -153,7 +153,9 @@ def frontier(points: Sequence[Any], *, currency: str, gap: str = "", title: str 
 def _frontier_title(shown, chosen, currency) -> str:
     saved, bound = chosen["savings"], Decimal(repr(round(chosen["lock_in"], 1)))
     half = next((p for p in shown if p["savings"] * 10 >= saved * 9), chosen)
-    said = f"The plan saves {sentences.money(saved, currency)} a year for {number(bound, 1)} months of lock-in"
+    said = (
+        f"The plan saves {sentences.money(saved, currency)} a year for {number(bound, 1)} months of lock-in"
+    )
     if half is not chosen and chosen["lock_in"] > 0 and half["lock_in"] < chosen["lock_in"] * 0.9:
         said += f"; nine tenths of it {'take' if half['lock_in'] > 1 else 'takes'} {number(Decimal(repr(round(half['lock_in'], 1))), 1)}"
     return said
@@ -177,15 +179,37 @@ def _draw_frontier(width, shown, at) -> theme.Canvas:
 
     canvas.line([left, width - right], [y(0), y(0)], "rule")
     canvas.text(left - 6, y(0), "0", align="right", color="quiet", size=11.5)
-    canvas.line([x(float(p["lock_in"])) for p in shown], [y(float(p["savings"])) for p in shown], "context", 2)
+    canvas.line(
+        [x(float(p["lock_in"])) for p in shown], [y(float(p["savings"])) for p in shown], "context", 2
+    )
     for p in shown:
         a, b = x(float(p["lock_in"])), y(float(p["savings"]))
         canvas.dot(a, b, "subject" if p["chosen"] else "context", 10 if p["chosen"] else 7)
         if p["chosen"]:
-            canvas.text(min(a, width - theme.width_of(label, bold=True) / 2), b - 15, number(p["savings"], at), align="center", bold=True)
+            canvas.text(
+                min(a, width - theme.width_of(label, bold=True) / 2),
+                b - 15,
+                number(p["savings"], at),
+                align="center",
+                bold=True,
+            )
     for v in (0.0, most):
-        canvas.text(x(v), height - 24, number(Decimal(repr(round(v, 1))), 1 if v else 0), align="center", color="quiet", size=11.5)
-    canvas.text((x(0) + x(most)) / 2, height - 8, "months of lock-in a unit of usage", align="center", color="quiet", size=11.5)
+        canvas.text(
+            x(v),
+            height - 24,
+            number(Decimal(repr(round(v, 1))), 1 if v else 0),
+            align="center",
+            color="quiet",
+            size=11.5,
+        )
+    canvas.text(
+        (x(0) + x(most)) / 2,
+        height - 8,
+        "months of lock-in a unit of usage",
+        align="center",
+        color="quiet",
+        size=11.5,
+    )
     return canvas
 
 

@@ -25,7 +25,9 @@ def headline(page: Any) -> str:
     parts = []
     if lapsed:
         n = sum(1 for h in page.held if h.verdict == "lapsed")
-        parts.append(f"{count(n)} ended commitment{'s cost' if n > 1 else ' costs'} {money(lapsed, currency)} more a month")
+        parts.append(
+            f"{count(n)} ended commitment{'s cost' if n > 1 else ' costs'} {money(lapsed, currency)} more a month"
+        )
     if saving:
         more = ", this included" if lapsed else ""
         parts.append(f"committing to what is stable would save {money(saving, currency)} a month{more}")
@@ -44,7 +46,11 @@ def lede(page: Any) -> str:
     currency = page.run.currency
     monthly, saving = add(h.monthly for h in active), add(h.saving for h in active)
     said = f"{capital(count(len(active)))} commitment{'s run' if len(active) > 1 else ' runs'}: {money(monthly, currency)} in {page.run.month.title}"
-    said += f", saving {money(saving, currency)}" if saving >= 0 else f", costing {money(-saving, currency)} more than they save"
+    said += (
+        f", saving {money(saving, currency)}"
+        if saving >= 0
+        else f", costing {money(-saving, currency)} more than they save"
+    )
     if not page.lock.committed.is_nan():
         said += f"; a committed unit of money is locked in for {number(page.lock.committed, 1)} months"
     assumed = [h for h in active if h.end_basis == "assumed term"]

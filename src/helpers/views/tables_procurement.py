@@ -44,7 +44,9 @@ def _with_reasons(seen: Shown, some: Sequence[Any]) -> Shown:
         return seen
     terms = "".join(f"<div><dt>{safe(n)}</dt><dd>{safe(w)}</dd></div>" for n, w in said)
     body = f'<details class="kit-terms"><summary>Why, and who says when it ends</summary><dl>{terms}</dl></details>'
-    return Shown(seen.html + block("definitions", body), f"{seen.text}\n" + "\n".join(f"{n}: {w}" for n, w in said))
+    return Shown(
+        seen.html + block("definitions", body), f"{seen.text}\n" + "\n".join(f"{n}: {w}" for n, w in said)
+    )
 
 
 def _basis(h: Any) -> str:
@@ -75,7 +77,9 @@ def less(schedules: Any, *, currency: str) -> Shown:
         rest = rows[TOP:]
         shown.append([f"{len(rest):,} others", "", number(add(r["gross"] for r in rest), at), number(add(r["net"] for r in rest), at), "", ""])  # fmt: skip
     head = ["Resource", "What", f"Gross, {currency}", f"Net now, {currency}", "All of it from", "In the plan"]
-    below = "A month; net: what a commitment covers goes on being paid, unless other use of its kind takes over"
+    below = (
+        "A month; net: what a commitment covers goes on being paid, unless other use of its kind takes over"
+    )
     return _table(sentences_procurement.of_less(schedules, currency), below, head, shown, (0, 1, 4, 5))
 
 
@@ -115,7 +119,14 @@ def purchases(rows: Sequence[Any], *, currency: str, waiting: Decimal | None = N
         body.append([f"{len(rest):,} others", "", number(a[-1], at), number(b[-1], at), "", ""])
     if body:
         body.append(["Total", "", number(add(a), at), number(add(b), at), "", ""])
-    head = ["Purchase", "Buy on", f"Costs a month, {currency}", f"Saves, {currency}", "Break-even, months", "Who signs"]
+    head = [
+        "Purchase",
+        "Buy on",
+        f"Costs a month, {currency}",
+        f"Saves, {currency}",
+        "Break-even, months",
+        "Who signs",
+    ]
     below = "Each line stands in files/purchases.csv for approval; rates as seen in these charges, else as the table of instruments assumes"
     if waiting:
         below += f"; buying in parts spreads their ends and gives up {sentences.money(waiting, currency)}"
@@ -158,7 +169,14 @@ def agreements(found: Any, off: Any, *, currency: str) -> Shown:
                 number(later[r["contract_id"]], 0) if r["contract_id"] in later else "none",
             ]
         )  # fmt: skip
-    head = ["Vendor", f"Promised, {currency}", "Billed so far", "Expected at its end", "Shortfall", "In the next budget"]
+    head = [
+        "Vendor",
+        f"Promised, {currency}",
+        "Billed so far",
+        "Expected at its end",
+        "Shortfall",
+        "In the next budget",
+    ]
     below = "The commitment period at hand; a dash: charges do not reach back to its beginning, or it has just begun"
     return _table(sentences_procurement.of_agreements(found, currency), below, head, rows, (0,))
 
@@ -170,14 +188,18 @@ def benefit(found: Any, *, currency: str) -> Shown:
     by = {(r["way"], r["department"]): r["net"] for r in rows}
     names.sort(key=lambda n: (-by.get(("used", n), Decimal(0)), n))
     totals = [add(by.get((w, n), Decimal(0)) for n in names) for w in WAYS]
-    at = sentences.places([v for v in by.values()] + totals)
+    at = sentences.places(list(by.values()) + totals)
     columns = [foot([by.get((w, n), Decimal(0)) for n in names], at) if names else [] for w in WAYS]
     body = [[plain(n) or "nobody by name", *(number(c[i], at) for c in columns)] for i, n in enumerate(names)]
     if body:
         body.append(["Total", *(number(t, at) for t in totals)])
     head = ["Department", *(f"{w}, {currency}" for w in WAYS.values())]
-    below = "Contracted cost of what was covered − effective cost of commitments, unused included, in the month"
-    return _table(sentences_procurement.of_benefit(found, currency), below, head, body, (0,), total=bool(body))
+    below = (
+        "Contracted cost of what was covered − effective cost of commitments, unused included, in the month"
+    )
+    return _table(
+        sentences_procurement.of_benefit(found, currency), below, head, body, (0,), total=bool(body)
+    )
 
 
 def again(page: Any, *, currency: str) -> Shown:
