@@ -159,7 +159,7 @@ class Procurement:
             key = (str(row.get("service")), str(row["sku"]))
             texts = instruments.words(row)
             kind = instruments.family_of(
-                str(row.get("provider") or self._provider.get(row.get("id"), "")),
+                str(row.get("provider") or self._provider.get(str(row.get("id")), "")),
                 row["service"],
                 row["details"],
                 texts,
@@ -837,10 +837,16 @@ class Procurement:
             ("Utilisation", now.get("commitment-utilization-score"), f.get("utilisation"), "share"),
             ("Lock-in, months a committed unit", self.lock.committed, f.get("lock_in_committed"), "months"),
             ("Lock-in, months a unit of usage", self.lock.usage, f.get("lock_in_usage"), "months"),
-            ("Paid for nothing if a third of demand goes", self.lock.loss, f.get("loss_third"), "money"),
+            ("Paid for nothing if a third of demand goes, at most", self.lock.loss, self._loss if f else None, "money"),
             ("Break-even of the first purchases, months", None, f.get("break_even"), "months"),
         ]
         return pd.DataFrame(lines, columns=["measure", "today", "planned", "kind"], dtype=object)
+
+    @property
+    def _loss(self) -> Decimal:
+        """Today's loss if a third of demand goes, and a third of what the coming quarter's purchases owe [currency]."""
+        owed = add(CONTEXT.multiply(p["a_month"], Decimal(p["term_months"])) for p in self.now)
+        return CONTEXT.add(self.lock.loss, ratio(owed, 3))
 
     @property
     def _covered(self) -> Decimal:

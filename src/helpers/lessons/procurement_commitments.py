@@ -150,7 +150,7 @@ def rate(run: Any) -> Exercise:
     charges = charges.filter(charges.BillingCurrency == run.currency)
     key = "effective-savings-rate-percentage:commitments"
     found = measures.evaluate([savings.commitments_only(charges)])
-    right = found[key][0] if len(found) else Decimal("NaN")
+    right: Any = found[key][0] if len(found) else Decimal("NaN")
     reach = (rows.used(charges) | rows.eligible(charges)) & charges.ContractedCost.notnull()
     bought = (charges.ChargeCategory == "Purchase") & charges.CommitmentDiscountId.notnull()
     sums = charges.aggregate(
@@ -314,13 +314,13 @@ def shared(run: Any) -> Exercise:
     page = _page(run)
     rows = page.benefit.to_dict("records")
     as_used = [r for r in rows if r["way"] == "used"]
-    top = max(as_used, key=lambda r: (r["net"], r["department"]), default=None)
-    there = top is not None and any(r["saving"] or r["unused"] for r in rows)
+    top: dict[str, Any] = max(as_used, key=lambda r: (r["net"], r["department"]), default={"net": Decimal(0), "department": ""})
+    there = any(r["saving"] or r["unused"] for r in rows)
     pooled = next(
         (r for r in rows if there and r["way"] == "pooled" and r["department"] == top["department"]), None
     )
     right = pooled["net"] if pooled else None
-    name = (top["department"] or "nobody by name") if top else ""
+    name = top["department"] or "nobody by name"
     return Exercise(
         8,
         "Who gets it?",

@@ -351,8 +351,9 @@ def _program(problem: Problem, pools: Sequence[str], less: bool, bought: Sequenc
                 problem.most,
             )
     matrix = coo_array((values, (rows, cols)), shape=(len(high), size)).tocsr()
+    least, limits, most = -np.inf, np.array(high), upper  # type: Any, Any, Any
     done = milp(
-        cost, constraints=LinearConstraint(matrix, -np.inf, np.array(high)), integrality=integral, bounds=Bounds(0, upper),
+        cost, constraints=LinearConstraint(matrix, least, limits), integrality=integral, bounds=Bounds(0, most),
         options={"mip_rel_gap": 1e-7, "time_limit": 60},
     )  # fmt: skip
     if done.x is None:
