@@ -44,7 +44,9 @@ def main() -> None:
 
 
 # verb -> (its module in helpers.verbs, one line for `finops --help`)
-main.elsewhere = {}
+main.elsewhere = {
+    "plan": ("plan", "plans commitments, schedules and both together; measures plans on the past"),
+}
 
 
 @main.command()

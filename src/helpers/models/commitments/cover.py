@@ -50,30 +50,23 @@ class Rows:
     slot : array of int
     weight : array [hours]
     moved : array [units]
-        Demand that has left its type and stays in the pool, beside `use`.
-    soft : array [units]
-        As much of a shortage can be covered by a later purchase.
-    recourse : array
-        Price of that; the rest of a shortage costs 1, on demand.
+        Demand of the pool that is no type's, beside `use`.
     """
 
     use: Array
     slot: Array
     weight: Array
     moved: Array
-    soft: Array
-    recourse: Array
 
     @classmethod
     def plain(cls, use: Array, slot: Array) -> Rows:
         """Hours that count once each, nothing moved."""
-        none = np.zeros(len(use))
-        return cls(use, slot, np.ones(len(use)), none, none, none + 1)
+        return cls(use, slot, np.ones(len(use)), np.zeros(len(use)))
 
     @classmethod
     def joined(cls, parts: list[Rows]) -> Rows:
         """Several sets of rows as one."""
-        names = ("use", "slot", "weight", "moved", "soft", "recourse")
+        names = ("use", "slot", "weight", "moved")
         return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
 
@@ -96,20 +89,13 @@ class Answer:
     feasible: bool = True
 
 
-def shortage(rows: Rows, by_type: Array, pooled: Array) -> tuple[Array, Array]:
-    """What commitments leave over in each row, and the part of it that no later purchase can cover [units].
+def shortage(rows: Rows, by_type: Array, pooled: Array) -> Array:
+    """What commitments leave over in each row, to be paid on demand [units].
 
     `by_type` (slots by types) and `pooled` (slots) are the units held.
     """
     left = np.clip(rows.use - by_type[rows.slot], 0, None).sum(1) + rows.moved
-    short = np.clip(left - pooled[rows.slot], 0, None)
-    return short, np.clip(short - rows.soft, 0, None)
-
-
-def price(rows: Rows, by_type: Array, pooled: Array) -> float:
-    """What the shortage costs over all rows [on-demand money]."""
-    short, stays = shortage(rows, by_type, pooled)
-    return float((rows.weight * (rows.recourse * short + (1 - rows.recourse) * stays)).sum())
+    return np.clip(left - pooled[rows.slot], 0, None)
 
 
 def cheapest(
@@ -147,7 +133,7 @@ def cheapest(
         bought, worth = found
         bound = max(bound, worth)
         by_type, pooled = standing(bought, offers, held)
-        cost = float(offers.price @ bought) + price(rows, by_type, pooled)
+        cost = float(offers.price @ bought + rows.weight @ shortage(rows, by_type, pooled))
         if cost < best.cost:
             best = Answer(bought, cost, bound)
         if best.cost - bound <= tolerance * size:
@@ -175,25 +161,25 @@ def _begin(rows: Rows, held: tuple[Array, Array]) -> Array:
     for slot in np.unique(rows.slot):
         mine = rows.slot == slot
         cut[mine] = np.searchsorted(np.quantile(total[mine], (0.15, 0.3, 0.45, 0.7)), total[mine])
-    _, alike = np.unique(rows.recourse, return_inverse=True)
-    kinds = np.stack([rows.slot, cut, rows.moved > 0, rows.soft > 0, alike.ravel()], 1)
-    _, group = np.unique(kinds, axis=0, return_inverse=True)
-    return _split(rows, group.ravel(), *held)
+    return _split(rows, _groups([rows.slot, cut]), *held)
 
 
 def _split(rows: Rows, group: Array, by_type: Array, pooled: Array) -> Array:
+    """The groups, cut where hours lie on different sides of what stands."""
     short = np.clip(rows.use - by_type[rows.slot], 0, None)
-    left = short.sum(1) - pooled[rows.slot]
-    code = (short > EDGE) @ (4.0 ** np.arange(rows.use.shape[1]) if rows.use.shape[1] < 24 else _codes(rows))
-    left += rows.moved
-    sides = np.stack([group.astype(float), code, left > EDGE, left - rows.soft > EDGE], 1)
-    _, found = np.unique(sides, axis=0, return_inverse=True)
-    return found.ravel()
+    left = short.sum(1) + rows.moved - pooled[rows.slot]
+    return _groups([group, *(short > EDGE).T, left > EDGE])
 
 
-def _codes(rows: Rows) -> Array:
-    """A number for each type, sums of which tell sets of types apart."""
-    return np.random.default_rng(1).integers(1, 1 << 40, rows.use.shape[1]).astype(float)
+def _groups(marks: list[Array]) -> Array:
+    """A number for each combination of marks: rows with the same marks share it."""
+    code = np.zeros(len(marks[0]), dtype=np.int64)
+    for mark in marks:
+        code = code * (int(mark.max(initial=0)) + 1) + mark
+        if code.max(initial=0) > 1 << 40:  # room for the next mark
+            _, code = np.unique(code, return_inverse=True)
+    _, group = np.unique(code, return_inverse=True)
+    return group
 
 
 def _grouped(rows: Rows, group: Array) -> Rows:
@@ -207,17 +193,14 @@ def _grouped(rows: Rows, group: Array) -> Rows:
     slot = np.zeros(count, dtype=int)
     slot[group] = rows.slot
     moved = np.bincount(group, rows.weight * rows.moved, count) / safe
-    soft = np.bincount(group, rows.weight * rows.soft, count) / safe
-    recourse = np.ones(count)
-    recourse[group] = rows.recourse
-    return Rows(use, slot, weight, moved, soft, recourse)
+    return Rows(use, slot, weight, moved)
 
 
 def _solve(
     rows: Rows, offers: Offers, held: tuple[Array, Array], limits: tuple[Limit, ...]
 ) -> tuple[Array, float] | None:
     """The program over groups. Columns: units bought | units standing by slot and type | what each type leaves over |
-    shortage | its part that no later purchase can cover."""
+    shortage."""
     from scipy import sparse
 
     slots, types = held[0].shape
@@ -227,15 +210,11 @@ def _solve(
     stand = bought + np.arange(slots * (types + 1)).reshape(slots, types + 1)  # the pool is the last type
     left = bought + stand.size + np.arange(over)
     short = bought + stand.size + over + np.arange(groups)
-    softly = np.flatnonzero(rows.soft > EDGE)
-    stays = short[-1] + 1 + np.arange(len(softly))
-    width = short[-1] + 1 + len(softly)
+    width = short[-1] + 1
 
     cost = np.zeros(width)
     cost[:bought] = offers.price
     cost[short] = rows.weight
-    cost[short[softly]] = rows.weight[softly] * rows.recourse[softly]
-    cost[stays] = rows.weight[softly] * (1 - rows.recourse[softly])
 
     kind = np.where(offers.kind < 0, types, offers.kind)
     column, slot = np.nonzero(offers.covers)
@@ -251,14 +230,9 @@ def _solve(
         (balance + over + np.arange(groups), short, 1.0),
         (balance + over + np.arange(groups), stand[rows.slot, types], 1.0),
         (balance + over + at, left, -1.0),
-        # what stays − shortage >= −soft
-        (balance + over + groups + np.arange(len(softly)), stays, 1.0),
-        (balance + over + groups + np.arange(len(softly)), short[softly], -1.0),
     ]
-    height = balance + over + groups + len(softly)
-    least = np.concatenate(
-        [np.column_stack(held).ravel(), rows.use[at, which], rows.moved, -rows.soft[softly]]
-    )
+    height = balance + over + groups
+    least = np.concatenate([np.column_stack(held).ravel(), rows.use[at, which], rows.moved])
     most = np.concatenate([least[:balance], np.full(height - balance, np.inf)])
     for number, limit in enumerate(limits):
         entries.append((np.full(bought, height + number), np.arange(bought), limit.by))

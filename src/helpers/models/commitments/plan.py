@@ -392,7 +392,7 @@ def _moved(pool: _Pool, use: Array, settings: Settings, ahead: int) -> tuple[Arr
     for move in pool.moves:
         if move.source not in types:
             continue
-        stays = np.clip((1 - move.done(middle)[0]) / np.maximum(1 - move.done(pool.days), 1e-9), 0, 1)
+        stays = move.stays(move.done(middle)[0], pool.days)
         gone = use[:, types.index(move.source)] * (1 - stays)
         use[:, types.index(move.source)] -= gone
         if move.target in types:

@@ -23,6 +23,7 @@ WINDOW_DAYS = 28  # whole weeks, so that each weekday counts alike
 SMALLEST = 0.002  # share of the pool's demand below which a type is left to the flexible instrument
 TRUSTED = 0.7  # a type expected to serve less of the term than this is not bet on
 LEAST_CALM = 0.2  # probability kept for the future in which nothing is replaced
+DAYS_A_MONTH = 30.44
 SURCHARGE = 0.02  # a later purchase does not fit as well as its rate says
 
 
@@ -61,6 +62,12 @@ class Move:
         """Share of the source's demand that has moved by each day [days since 1970]."""
         first, last = (np.datetime64(d, "D").astype(int) for d in (self.start, self.end))
         return self.share * np.clip((days - first + 1) / (last - first + 1), 0, 1)
+
+    def stays(self, share: float, days: Array) -> Array:
+        """What remains of these days' demand for the source once `share` has moved; all of it where the move was over."""
+        before = self.done(days)
+        over = before >= self.share - 1e-9
+        return np.where(over, 1.0, np.clip((1 - share) / np.maximum(1 - before, 1e-9), 0, 1))
 
 
 @dataclass(frozen=True)
@@ -122,96 +129,137 @@ def decide(
     nothing = Decision(units, Answer(np.zeros(0), 0.0, 0.0))
     if not options or not size.sum():
         return nothing
-    blocks = _blocks(options)
-    alive = np.stack([now.alive[:, a:b].mean(1) for a, b in blocks], 1)
-    on_offer = any(o.scope == "type" for o in options)
-    bet = np.flatnonzero((size > SMALLEST * size.sum()) & (alive[:, 0] >= TRUSTED)) if on_offer else []
-    bet = np.asarray(bet, dtype=int)
-    rows = _futures(now, options, blocks, bet, alive)
+    futures = _futures(now, options)
+    bet = _bet(now, options, futures)
+    slots, rows = _rows(now, bet, futures, options)
     columns = [(at, i) for at, o in enumerate(options) for i in (range(len(bet)) if o.scope == "type" else (None,))]
     if not columns:
         return nothing
-    offers = Offers(
-        np.array([-1 if i is None else i for _, i in columns]),
-        np.array([options[at].rate * options[at].term for at, _ in columns]),
-        np.array([[options[at].term > a for a, _ in blocks] for at, _ in columns]),
-    )
     standing = np.append(now.by_type[bet], 0.0)
-    held = np.tile(standing, (len(blocks), 1)), np.full(len(blocks), now.pooled)
+    held = np.tile(standing, (len(slots), 1)), np.full(len(slots), now.pooled)
+    offers = _offers(columns, options, slots)
     named = [(options[at], None if i is None else now.types[bet[i]]) for at, i in columns]
-    wanted: tuple[Limit, ...] = tuple(limits(named)) if limits else ()
-    answer = cheapest(rows, offers, held, limits=wanted, tolerance=tolerance, rounds=6)
-    for (at, i), many in zip(columns, answer.bought, strict=True):
+    wanted = [_widened(one, len(slots)) for one in (limits(named) if limits else ())]
+    wanted += [_capped(len(columns), len(slots), at, s.most) for at, s in enumerate(slots) if np.isfinite(s.most)]
+    answer = cheapest(rows, offers, held, limits=tuple(wanted), tolerance=tolerance, rounds=6)
+    for (at, i), many in zip(columns, answer.bought, strict=False):  # later purchases stand behind
         units[at, -1 if i is None else bet[i]] += many
     units[units < 1e-6] = 0.0
     return Decision(units, answer, tuple(now.types[i] for i in bet))
 
 
-def _blocks(options: Sequence[Option]) -> list[tuple[int, int]]:
-    """Spans of months ahead in which the same options last."""
+@dataclass(frozen=True)
+class _Future:
+    """Some months ahead that are alike: which options last, and how far plans have moved each hour's demand."""
+
+    begins: int
+    months: Array
+    moved: Array  # hours by types: share of the demand that has gone
+    arrived: Array  # hours by types: units that have come
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """One future with what happens in it: its weight in months, and the later purchase that it allows."""
+
+    begins: int
+    weight: float
+    rate: float
+    most: float
+
+
+def _futures(now: Situation, options: Sequence[Option]) -> list[_Future]:
     ends = sorted({o.term for o in options})
-    return list(zip([0, *ends[:-1]], ends, strict=True))
-
-
-def _futures(
-    now: Situation, options: Sequence[Option], blocks: list[tuple[int, int]], bet: Array, alive: Array
-) -> Rows:
-    rates = {s: min([o.rate for o in options if o.scope == s], default=1.0) for s in ("type", "pool")}
-    later = min(min(rates.values()) + SURCHARGE, 1.0)
-    parts: list[Rows] = []
-    for slot, (begins, ends) in enumerate(blocks):
-        for moved, months in _planned(now, begins, ends):
-            use, gone = _at(now, bet, moved)
-            settled = set(np.flatnonzero(moved.max(0) > 0.5)) if len(moved) else set()
-            risk = np.array([0.0 if i in settled else 1 - alive[i, slot] for i in bet])
-            chance = np.append(max(1 - risk.sum(), LEAST_CALM), risk)
-            chance *= months / chance.sum() / len(use)
-            # behind the first block whatever is short can be bought by then, at the cheapest rate
-            whole = use.sum(1) + gone if slot else gone
-            parts.append(_rows(use, slot, chance[0], gone, whole, later))
-            for j in np.flatnonzero(risk > 0):
-                left = use.copy()
-                left[:, j] = 0
-                away = gone + use[:, j]
-                again = min(rates["pool"], 1.0) if rates["pool"] < 1 else later
-                parts.append(_rows(left, slot, chance[j + 1], away, whole if slot else away, again))
-    return Rows.joined(parts)
-
-
-def _rows(use: Array, slot: int, weight: float, moved: Array, soft: Array, recourse: float) -> Rows:
-    many = len(use)
-    return Rows(use, np.full(many, slot), np.full(many, weight), moved, soft, np.full(many, recourse))
-
-
-def _planned(now: Situation, begins: int, ends: int) -> list[tuple[Array, float]]:
-    """How far plans have moved each hour's demand by type (hours by types), and in how many months ahead."""
-    if not now.moves:
-        return [(np.zeros((0, len(now.types))), float(ends - begins))]
-    middle = now.today + (np.arange(begins, ends) + 0.5) * 30.44
-    states = np.stack([np.round(m.done(middle) * 8) / 8 for m in now.moves], 1)
-    kinds, months = np.unique(states, axis=0, return_counts=True)
     found = []
-    for state, count in zip(kinds, months, strict=True):
-        moved = np.zeros(now.window.shape)
-        for share, plan in zip(state, now.moves, strict=True):
-            if plan.source not in now.types or plan.end < _day(now.today):
-                continue
-            before = plan.done(now.days)
-            stays = np.clip((1 - share) / np.maximum(1 - before, 1e-9), 0, 1)
-            source = now.types.index(plan.source)
-            moved[:, source] = 1 - (1 - moved[:, source]) * stays
-        found.append((moved, float(count)))
+    for begins, until in zip([0, *ends[:-1]], ends, strict=True):
+        months = np.arange(begins, until)
+        # eighths of a move are told apart
+        states = [np.round(m.done(now.today + (months + 0.5) * DAYS_A_MONTH) * 8) / 8 for m in now.moves]
+        kinds, which = np.unique(np.array(states).reshape(len(states), -1).T, axis=0, return_inverse=True) if states else (np.zeros((1, 0)), np.zeros(len(months), int))  # fmt: skip
+        for number, state in enumerate(kinds):
+            found.append(_future(now, begins, months[which.ravel() == number], state))
     return found
 
 
-def _day(number: int) -> date:
-    return np.datetime64(int(number), "D").item()
+def _future(now: Situation, begins: int, months: Array, state: Array) -> _Future:
+    stays, arrived = np.ones(now.window.shape), np.zeros(now.window.shape)
+    for share, plan in zip(state, now.moves, strict=True):
+        if plan.source in now.types:
+            source = now.types.index(plan.source)
+            left = plan.stays(share, now.days)
+            if plan.target in now.types:
+                arrived[:, now.types.index(plan.target)] += now.window[:, source] * stays[:, source] * (1 - left)
+            stays[:, source] *= left
+    return _Future(begins, months, 1 - stays, arrived)
 
 
-def _at(now: Situation, bet: Array, moved: Array) -> tuple[Array, Array]:
-    """The window's hours in that future: types that are bet on and all others as one; and what has moved."""
-    whole = now.window * (1 - moved) if len(moved) else now.window
-    gone = (now.window * moved).sum(1) if len(moved) else np.zeros(len(now.window))
+def _bet(now: Situation, options: Sequence[Option], futures: list[_Future]) -> Array:
+    """Types that matter, now or when plans have come true, and are expected to live."""
+    if not any(o.scope == "type" for o in options):
+        return np.zeros(0, dtype=int)
+    size = now.window.mean(0)
+    size = np.maximum(size, max((f.arrived.mean(0) for f in futures), key=lambda a: a.sum()))
+    lives = now.alive[:, : futures[0].months.max() + 1].mean(1)
+    return np.flatnonzero((size > SMALLEST * size.sum()) & (lives >= TRUSTED))
+
+
+def _rows(
+    now: Situation, bet: Array, futures: list[_Future], options: Sequence[Option]
+) -> tuple[list[_Slot], Rows]:
+    """The hours of every future, with all types alive and with each one replaced."""
+    rates = {s: min([o.rate for o in options if o.scope == s], default=1.0) for s in ("type", "pool")}
+    cheap = min(min(rates.values()) + SURCHARGE, 1.0)
+    slots: list[_Slot] = []
+    parts: list[Rows] = []
+
+    def add(begins: int, use: Array, moved: Array, weight: float, rate: float, most: float) -> None:
+        at = np.full(len(use), len(slots))
+        parts.append(Rows(use, at, np.full(len(use), weight / len(use)), moved))
+        slots.append(_Slot(begins, weight, rate, most))
+
+    for one in futures:
+        use, gone, come = _at(now, bet, one)
+        risk = 1 - now.alive[bet][:, one.months].mean(1)
+        risk[one.moved.max(0)[bet] > 0.5] = 0.0  # the plan has its say already
+        chance = np.append(max(1 - risk.sum(), LEAST_CALM), risk)
+        chance *= len(one.months) / chance.sum()
+        # behind the shortest term whatever is short can be bought by then, at the cheapest rate
+        later = np.inf if one.begins else float((gone + come).mean())
+        add(one.begins, use, gone, chance[0], cheap, later)
+        for j in np.flatnonzero(risk > 0):
+            left = use.copy()
+            left[:, j] = 0
+            again = np.inf if one.begins else later + float(use[:, j].mean())
+            add(one.begins, left, gone + use[:, j], chance[j + 1], rates["pool"] if rates["pool"] < 1 else cheap, again)
+    return slots, Rows.joined(parts)
+
+
+def _at(now: Situation, bet: Array, one: _Future) -> tuple[Array, Array, Array]:
+    """The window's hours in a future: types that are bet on and all others as one; what has gone to types not bet on; and
+    what has come to those that are."""
+    whole = now.window * (1 - one.moved) + one.arrived
     others = np.setdiff1d(np.arange(len(now.types)), bet)
     rest = np.clip(whole[:, others] - now.by_type[others], 0, None).sum(1)
-    return np.column_stack([whole[:, bet], rest]), gone
+    gone = np.clip((now.window * one.moved).sum(1) - one.arrived.sum(1), 0, None)
+    return np.column_stack([whole[:, bet], rest]), gone, one.arrived.sum(1)
+
+
+def _offers(columns: list[tuple[int, int | None]], options: Sequence[Option], slots: list[_Slot]) -> Offers:
+    """What can be bought now, then one later purchase for each slot that serves nothing else."""
+    now = np.array([[options[at].term > s.begins for s in slots] for at, _ in columns])
+    return Offers(
+        np.array([-1 if i is None else i for _, i in columns] + [-1] * len(slots)),
+        np.array([options[at].rate * options[at].term for at, _ in columns] + [s.rate * s.weight for s in slots]),
+        np.vstack([now, np.eye(len(slots), dtype=bool)]),
+    )
+
+
+def _widened(limit: Limit, more: int) -> Limit:
+    return Limit(np.append(limit.by, np.zeros(more)), limit.least, limit.most)
+
+
+def _capped(columns: int, slots: int, at: int, most: float) -> Limit:
+    """A slot's later purchase serves no more than what has moved."""
+    by = np.zeros(columns + slots)
+    by[columns + at] = 1.0
+    return Limit(by, most=most)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from helpers.models.commitments.planner import WINDOW_DAYS, Move, Option, Situat
 from helpers.terms.period import Month
 
 Array = Any
+Plans = Mapping[str, Sequence[tuple[date, Move]]]  # region to (known from this day on, plan)
 
 
 def options(terms: Terms) -> list[Option]:
@@ -27,11 +29,7 @@ def options(terms: Terms) -> list[Option]:
 
 
 def walk(
-    regions: Sequence[History],
-    terms: Terms,
-    first: int,
-    *,
-    plans: Mapping[str, Sequence[tuple[Any, Move]]] | None = None,
+    regions: Sequence[History], terms: Terms, first: int, *, plans: Plans | None = None
 ) -> dict[str, list[Purchase]]:
     """Each region's purchases, from its month `first` on.
 
@@ -49,35 +47,60 @@ def walk(
     dict
         Region to purchases. Those of a month depend on hours before it and plans known by its first day, nothing else.
     """
-    bought: dict[str, list[Purchase]] = {r.name: [] for r in regions}
+    lives = chances(regions, terms, first)
+    return {r.name: alone(r, terms, first, lives[r.name], (plans or {}).get(r.name, ())) for r in regions}
+
+
+def chances(regions: Sequence[History], terms: Terms, first: int) -> dict[str, dict[int, Array]]:
+    """Region and month to each type's probability of being used in the months ahead, as learned before that month."""
+    found: dict[str, dict[int, Array]] = {r.name: {} for r in regions}
     for month in _calendar(regions, first):
-        pasts = [r.until(max(r.hour(_day(month)), 0)) for r in regions]
-        alive = Lifetimes([p for p in pasts if len(p.use)])
-        for region, past in zip(regions, pasts, strict=True):
-            now = _between(region.first, month)
-            if first <= now < region.months:
-                known = [m for day, m in (plans or {}).get(region.name, ()) if day <= _day(month)]
-                bought[region.name] += _bought(past, now, bought[region.name], terms, alive, known)
+        pasts = [past for r in regions if len((past := r.until(max(r.hour(_day(month)), 0))).use)]
+        lifetimes = Lifetimes(pasts)
+        for past in pasts:
+            now = _between(past.first, month)
+            if now >= first:
+                found[past.name][now] = alive(past, lifetimes, terms.term)
+    return found
+
+
+def alive(past: History, lifetimes: Lifetimes, term: int) -> Array:
+    """Types by months ahead: the probability that each is still used."""
+    table = np.empty((len(past.types), term))
+    for i, name in enumerate(past.types):
+        used = past.use[:, i] > 0
+        born = int(used.argmax()) // HOURS_A_DAY if used.any() else len(past.use) // HOURS_A_DAY
+        table[i] = lifetimes.chances(past.name, name, born, term)
+    return table
+
+
+def alone(
+    region: History,
+    terms: Terms,
+    first: int,
+    lives: Mapping[int, Array],
+    plans: Sequence[tuple[date, Move]] = (),
+) -> list[Purchase]:
+    """One region's purchases, given what was learned over all of them."""
+    bought: list[Purchase] = []
+    month = region.month
+    for now in range(first, region.months):
+        day = _day(region.first.plus(now))
+        past = region.until(int(np.argmax(month == now)))
+        known = [m for since, m in plans if since <= day]
+        found = decide(situation(past, now, bought, terms, lives[now], known), options(terms))
+        bought += [
+            Purchase(now, None if i == len(past.types) else int(i), float(found.units[at, i]))
+            for at, i in np.argwhere(found.units > 0)
+        ]
     return bought
 
 
-def _bought(
-    past: History, now: int, before: list[Purchase], terms: Terms, lifetimes: Lifetimes, moves: list[Move]
-) -> list[Purchase]:
-    offers = options(terms)
-    found = decide(situation(past, now, before, terms, lifetimes, moves), offers)
-    return [
-        Purchase(now, None if i == len(past.types) else int(i), float(found.units[at, i]))
-        for at, i in np.argwhere(found.units > 0)
-    ]
-
-
 def situation(
-    past: History, now: int, before: list[Purchase], terms: Terms, lifetimes: Lifetimes, moves: list[Move]
+    past: History, now: int, before: Sequence[Purchase], terms: Terms, lives: Array, moves: Sequence[Move]
 ) -> Situation:
     """What a decision at the end of `past` rests on."""
-    by_type = np.zeros(len(past.types))
-    pooled = 0.0
+    by_type, pooled = np.zeros(len(past.types)), 0.0
     for one in before:
         if one.month <= now < one.month + terms.term:
             if one.type is None:
@@ -85,9 +108,8 @@ def situation(
             else:
                 by_type[one.type] += one.quantity
     window, days = recent(past)
-    alive = np.stack([_alive(past, i, lifetimes, terms.term) for i in range(len(past.types))])
     today = int((past.start + np.timedelta64(len(past.use), "h")).astype("datetime64[D]").astype(int))
-    return Situation(past.types, window, days, today, by_type, pooled, alive, tuple(moves))
+    return Situation(past.types, window, days, today, by_type, pooled, lives, tuple(moves))
 
 
 def recent(past: History, days: int = WINDOW_DAYS) -> tuple[Array, Array]:
@@ -96,12 +118,6 @@ def recent(past: History, days: int = WINDOW_DAYS) -> tuple[Array, Array]:
     known = past.known[begins:]
     hours = past.start + np.arange(begins, len(past.use)).astype("timedelta64[h]")
     return past.use[begins:][known], hours[known].astype("datetime64[D]").astype(int)
-
-
-def _alive(past: History, i: int, lifetimes: Lifetimes, term: int) -> Array:
-    used = past.use[:, i] > 0
-    born = int(used.argmax()) // HOURS_A_DAY if used.any() else len(past.use) // HOURS_A_DAY
-    return lifetimes.chances(past.name, past.types[i], born, term)
 
 
 def _calendar(regions: Sequence[History], first: int) -> list[Month]:
@@ -114,5 +130,5 @@ def _between(a: Month, b: Month) -> int:
     return (b.year - a.year) * 12 + b.month - a.month
 
 
-def _day(month: Month) -> Any:
+def _day(month: Month) -> date:
     return month.start.date()
