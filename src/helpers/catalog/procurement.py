@@ -839,8 +839,53 @@ class Procurement:
             ("Lock-in, months a unit of usage", self.lock.usage, f.get("lock_in_usage"), "months"),
             ("Paid for nothing if a third of demand goes, at most", self.lock.loss, self._loss if f else None, "money"),
             ("Break-even of the first purchases, months", None, f.get("break_even"), "months"),
+            ("Regret on history: savings rate short of the known future", None, self.given_up if f else None, "share"),
         ]
         return pd.DataFrame(lines, columns=["measure", "today", "planned", "kind"], dtype=object)
+
+    @cached_property
+    def regret(self) -> list[dict[str, Any]]:
+        """Walk-forward on each pool's own past: what the estimator would have saved, the known future, and simple rules.
+
+        The first twelve months are history only; a pool with fewer than thirteen, or with a tenth of the usage that commitments
+        could cover, is left out.
+        """
+        import numpy as np
+
+        from helpers.models.commitments import answer
+        from helpers.models.commitments.cost import Terms
+        from helpers.models.commitments.history import History
+        from helpers.models.commitments.walk_forward import chances
+
+        sale = {(r["pool"], r["scope"]): r["rate"] for r in self.on_sale.to_dict("records")}
+        pools: dict[str, dict[str, dict[date, float]]] = {}
+        for (pool, type), days in self.demand.items():
+            pools.setdefault(pool, {})[type] = days
+        histories = []
+        for pool, types in sorted(pools.items()):
+            every = sorted({d for days in types.values() for d in days})
+            span = (every[-1] - every[0]).days + 1
+            use = np.zeros((span, len(types)))
+            for i, name in enumerate(sorted(types)):
+                for d, v in types[name].items():
+                    use[(d - every[0]).days, i] = v
+            known = np.ones(span * 24, dtype=bool)
+            histories.append(History(pool, np.datetime64(every[0], "h"), tuple(sorted(types)), np.repeat(use, 24, 0), known))
+        whole = sum(float(h.use[-24:].sum()) for h in histories) or 1.0
+        lives = chances(histories, Terms(), answer.HISTORY_MONTHS)
+        found = []
+        for h in histories:
+            terms = Terms(sale.get((h.name, "type")), sale.get((h.name, "pool")), TERM)
+            large = float(h.use[-24:].sum()) >= whole / 10
+            if large and h.months > answer.HISTORY_MONTHS and (terms.type_rate or terms.portfolio_rate):
+                found.append(answer._answer(h, terms, lives[h.name], ()) | {"weight": float(h.use.sum())})
+        return found
+
+    @property
+    def given_up(self) -> float | None:
+        """Savings rate that the estimator gave up against the known future, over the pools of `regret` [1]; None without."""
+        known = [(r["regret"], r["weight"]) for r in self.regret if r["regret"] is not None]
+        return sum(a * w for a, w in known) / sum(w for _, w in known) if known else None
 
     @property
     def _loss(self) -> Decimal:
@@ -990,6 +1035,13 @@ class Procurement:
             "Off budget": self.off_budget,
             "Discount missing": self.missing_discount,
             "Benefit": self.benefit,
+            "Regret": pd.DataFrame(
+                [
+                    {c: Decimal(repr(round(r[c], 6))) if isinstance(r[c], float) else r[c] for c in ("region", "savings_rate", "optimum", "regret", "lock_in_months")}
+                    for r in self.regret
+                ],
+                columns=["region", "savings_rate", "optimum", "regret", "lock_in_months"], dtype=object,
+            ),
             "Months": self.book.drop(columns=["begins", "ends", "first_used", "last_used"]),
         }
 

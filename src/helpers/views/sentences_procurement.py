@@ -35,7 +35,8 @@ def headline(page: Any) -> str:
         parts.append(f"{money(unused, currency)} of commitment lay unused")
     if not parts:
         return f"Commitments are used and nothing more is worth committing to in {page.run.month.title}"
-    return capital("; ".join(parts))
+    said = "; ".join(parts)
+    return f"{plain(page.run.facts.scope)}: {said}" if page.run.facts.scope else capital(said)
 
 
 def lede(page: Any) -> str:
