@@ -107,6 +107,7 @@ OURS = {
     "agreement-shortfall",
     "terms-off-budget",
     "notice-near",
+    "credits-not-claimed",
     "discount-not-applied",
 }
 COMPANIONS = {

@@ -15,7 +15,7 @@ ID = "procurement_commitments"
 PLAYBOOK = catalog.playbook(ID)
 OWN = (
     "commitments-lapsed", "commitments-ending", "commitments-larger-than-use", "commitments-wrong-family", "commitments-not-known",
-    "commitments-to-buy", "order-of-planning", "agreement-shortfall", "terms-off-budget", "notice-near", "discount-not-applied",
+    "commitments-to-buy", "order-of-planning", "agreement-shortfall", "terms-off-budget", "notice-near", "credits-not-claimed", "discount-not-applied",
 )  # fmt: skip
 
 

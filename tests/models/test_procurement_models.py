@@ -43,7 +43,9 @@ SEPTEMBER = Month(2026, 9)
     ],
 )
 def test_the_types_that_providers_write_are_known(provider, type, id):
-    assert TABLE.of(provider, type).id == id
+    found = TABLE.of(provider, type)
+    assert found is not None
+    assert found.id == id
 
 
 def test_an_unknown_type_is_no_instrument():

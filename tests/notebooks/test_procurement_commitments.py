@@ -57,7 +57,7 @@ def test_the_report_says_what_is_wrong_and_leaves_files_to_sign(september):
     }  # fmt: skip
     assert {a["id"] for a in found["actions"]} >= {
         "buy-again", "buy-stable", "renew-in-time", "renew-smaller", "exchange", "cover-more", "plan-together", "keep-the-minimum",
-        "claim-discount", "align-terms", "give-notice",
+        "claim-discount", "claim-credit", "align-terms", "give-notice",
     }  # fmt: skip
     assert kpi(found, "commitments-not-known")["value"] == "0"
 
@@ -126,6 +126,12 @@ def test_terms_off_budget_notices_and_missing_discounts_are_found(dollars):
     (row,) = dollars.missing_discount.to_dict("records")
     assert row["resource_id"] == record["scope"]["ResourceId"]
     assert abs(row["missing"] - D(record["cost"])) < D("0.01")
+
+
+def test_credits_that_never_came_are_found(dollars):
+    found = {c["credit"]: c["amount"] for c in dollars.credits}
+    assert found == {r["scope"]["name"]: D(r["value"]) for r in planted("unclaimed-credit")}
+    assert {e.what.split(" (")[0] for e in dollars.calendar if e.kind == "credit"} <= set(found)
 
 
 def test_decoys_stay_quiet(dollars):

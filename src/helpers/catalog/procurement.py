@@ -609,6 +609,17 @@ class Procurement:
         )
 
     @cached_property
+    def credits(self) -> list[dict[str, Any]]:
+        """Credits of the page's currency that were promised and have not come, those that can still be claimed."""
+        held = self.run.table("credits")
+        rows = [] if held is None else held.to_dict("records")
+        return [
+            r for r in rows
+            if r["currency"] == self.run.currency and not isinstance(r["claimed_on"], date)
+            and not (isinstance(r["lapses_on"], date) and r["lapses_on"] < self.run.as_of)
+        ]  # fmt: skip
+
+    @cached_property
     def support(self) -> list[dict[str, Any]]:
         """Lines of the month that are fees for versions past their end."""
         from helpers.measures import resources
@@ -648,6 +659,7 @@ class Procurement:
             commitments_,
             money_calendar.of_contracts(self._mine, monthly, as_of=self.run.as_of),
             money_calendar.of_purchases(purchases_),
+            money_calendar.of_credits(self.credits, as_of=self.run.as_of),
             money_calendar.of_support(self.support, as_of=self.run.as_of, currency=self.run.currency),
             money_calendar.of_budgets(starts, approved, as_of=self.run.as_of),
             money_calendar.of_events(
@@ -1015,6 +1027,7 @@ class Procurement:
                 add(self.off_budget["next"]) if self.year_starts is not None and self._mine else NAN,
             ),
             one("notice-near", add(e.nothing for e in notices if e.nothing) if self._mine else NAN),
+            one("credits-not-claimed", add(c["amount"] for c in self.credits) if self.run.table("credits") is not None else NAN),
             one("discount-not-applied", add(self.missing_discount["missing"]) if self._mine else NAN),
         ]
 
@@ -1034,6 +1047,10 @@ class Procurement:
             "Agreements": self.agreements,
             "Off budget": self.off_budget,
             "Discount missing": self.missing_discount,
+            "Credits": pd.DataFrame(
+                [{c: r[c] for c in ("credit", "vendor", "amount", "currency", "lapses_on", "owner")} for r in self.credits],
+                columns=["credit", "vendor", "amount", "currency", "lapses_on", "owner"], dtype=object,
+            ),
             "Benefit": self.benefit,
             "Regret": pd.DataFrame(
                 [

@@ -256,9 +256,10 @@ def year_start(budgets: Iterable[Mapping[str, Any]]) -> int | None:
     for b in budgets:
         if isinstance(b.get("version"), str) and b["version"]:
             first[b["version"]] = min(first.get(b["version"], "9999"), str(b["month"]))
-    months = sorted(m[5:7] for m in first.values())
-    if not months:
+    if not first:
         return None
+    kept = sorted(first.values())[1:] or list(first.values())  # the oldest may begin where the table was cut
+    months = sorted(m[5:7] for m in kept)
     usual = max(set(months), key=lambda m: (months.count(m), m))
     return int(usual) if months.count(usual) * 2 > len(months) else None
 

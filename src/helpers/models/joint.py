@@ -351,9 +351,10 @@ def _program(problem: Problem, pools: Sequence[str], less: bool, bought: Sequenc
                 problem.most,
             )
     matrix = coo_array((values, (rows, cols)), shape=(len(high), size)).tocsr()
-    least, limits, most = -np.inf, np.array(high), upper  # type: Any, Any, Any
+    limits: Any = np.array(high)
+    most: Any = upper
     done = milp(
-        cost, constraints=LinearConstraint(matrix, least, limits), integrality=integral, bounds=Bounds(0, most),
+        cost, constraints=LinearConstraint(matrix, -np.inf, limits), integrality=integral, bounds=Bounds(0, most),
         options={"mip_rel_gap": 1e-7, "time_limit": 60},
     )  # fmt: skip
     if done.x is None:

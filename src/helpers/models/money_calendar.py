@@ -19,7 +19,7 @@ from helpers.terms.period import Month
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = ("purchase", "expiry", "notice", "contract", "licence", "support", "budget", "event")
+KINDS = ("purchase", "expiry", "notice", "contract", "credit", "licence", "support", "budget", "event")
 COLUMNS = ("day", "kind", "what", "do", "owner", "nothing", "basis", "currency", "id", "overdue")
 ZERO, CENT = Decimal(0), Decimal("0.01")
 
@@ -151,6 +151,17 @@ def of_purchases(purchases: Iterable[Mapping[str, Any]], *, owner: str = "Commit
             "a month: what it would save", p["currency"], p["id"],
         )
         for p in purchases
+    ]  # fmt: skip
+
+
+def of_credits(credits: Iterable[Mapping[str, Any]], *, as_of: date) -> list[Entry]:
+    """Credits that were promised and have not come: due on the last day on which they can be claimed, else today."""
+    return [
+        Entry(
+            c["lapses_on"] if isinstance(c["lapses_on"], date) else as_of, "credit", f"{c['credit']} ({c['vendor']})", "claim it",
+            c["owner"] or "Vendor manager", c["amount"].quantize(CENT), "once: it lapses", c["currency"], f"credit-{c['credit']}",
+        )
+        for c in credits
     ]  # fmt: skip
 
 
