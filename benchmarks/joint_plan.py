@@ -24,7 +24,9 @@ from typing import Any
 
 HERE = Path(__file__).parent
 TRUTH = HERE.parent / "sample_data" / "truth"
-NIGHT = tuple(1.0 if h // 24 < 5 and 7 <= h % 24 < 19 else 0.0 for h in range(168))  # as planted: 8 to 19, one hour of lead
+NIGHT = tuple(
+    1.0 if h // 24 < 5 and 7 <= h % 24 < 19 else 0.0 for h in range(168)
+)  # as planted: 8 to 19, one hour of lead
 CURRENCIES = ("USD", "EUR")
 
 
@@ -32,7 +34,11 @@ def store(folder: Path) -> Path:
     """The sample company in a store."""
     finops = [sys.executable, "-m", "helpers"]
     subprocess.run([*finops, "sample", "--to", folder / "sample"], check=True, capture_output=True)
-    parts = [*sorted((folder / "sample").glob("2*")), folder / "sample" / "company", folder / "sample" / "usage"]
+    parts = [
+        *sorted((folder / "sample").glob("2*")),
+        folder / "sample" / "company",
+        folder / "sample" / "usage",
+    ]
     parts.append(folder / "sample" / "focus" / "contract_commitment.csv")
     for part in parts:
         subprocess.run([*finops, "ingest", part, "--to", folder / "store"], check=True, capture_output=True)
@@ -108,7 +114,9 @@ def main() -> None:
         folder = Path(sys.argv[1]) if len(sys.argv) > 1 else store(Path(made))
         results: dict[str, Any] = {"month": "2026-09", "horizon_months": 12}
         for currency in CURRENCIES:
-            page = Procurement(begin("procurement_commitments", data=str(folder), month="2026-09", currency=currency))
+            page = Procurement(
+                begin("procurement_commitments", data=str(folder), month="2026-09", currency=currency)
+            )
             results[currency] = {"orders": orders(page, currency), "regret": regret(page)}
             print(currency, json.dumps(results[currency], indent=1))
     (HERE / "results" / "joint_plan.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")

@@ -29,7 +29,8 @@ def reviewed(make, terms):
 
 def test_the_day_from_which_a_saving_is_whole_is_named(make):
     terms = pd.DataFrame(
-        {"ContractCommitmentId": ["c"], "ContractCommitmentPeriodEnd": [datetime(2026, 11, 20, tzinfo=UTC)]}, dtype=object
+        {"ContractCommitmentId": ["c"], "ContractCommitmentPeriodEnd": [datetime(2026, 11, 20, tzinfo=UTC)]},
+        dtype=object,
     )
     one = reviewed(make, terms)
     assert one.saving == 0

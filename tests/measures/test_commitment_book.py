@@ -287,7 +287,9 @@ def test_promised_minimums_in_money_and_what_is_to_be_expected():
     (r,) = contract_terms.agreements([K], under, as_of=date(2026, 10, 5), which=SEPTEMBER).to_dict("records")
     assert (r["first"], r["last"], r["consumed"], r["pace"]) == ("2026-05", "2027-04", 40, 8)
     assert (r["expected"], r["gap"]) == (96, 24)
-    (late,) = contract_terms.agreements([K], {"K": {"2026-09": D(8)}}, as_of=date(2026, 10, 5), which=SEPTEMBER).to_dict("records")
+    (late,) = contract_terms.agreements(
+        [K], {"K": {"2026-09": D(8)}}, as_of=date(2026, 10, 5), which=SEPTEMBER
+    ).to_dict("records")
     assert not late["known"]
     assert late["gap"].is_nan()  # charges do not reach back to its beginning
     kept = {"K": {"2026-09": D(130)}}
@@ -295,18 +297,32 @@ def test_promised_minimums_in_money_and_what_is_to_be_expected():
 
 
 def test_a_charge_counts_under_one_contract_only():
-    some = [K, K | {"contract_id": "M", "vendor": "Microsoft"}, K | {"contract_id": "D", "vendor": "Desk Inc"}]
-    spent = {("Microsoft", "Desk Inc", "USD", "2026-09"): D(3), ("Microsoft", "Microsoft", "USD", "2026-09"): D(5), ("Microsoft", "Microsoft", "EUR", "2026-09"): D(7)}
+    some = [
+        K,
+        K | {"contract_id": "M", "vendor": "Microsoft"},
+        K | {"contract_id": "D", "vendor": "Desk Inc"},
+    ]
+    spent = {
+        ("Microsoft", "Desk Inc", "USD", "2026-09"): D(3),
+        ("Microsoft", "Microsoft", "USD", "2026-09"): D(5),
+        ("Microsoft", "Microsoft", "EUR", "2026-09"): D(7),
+    }
     found = contract_terms.belongs(some, spent, str)
     assert found == {"K": {}, "M": {"2026-09": 5}, "D": {"2026-09": 3}}
 
 
 def test_terms_off_budget_and_the_budget_year():
     rows = contract_terms.off_budget([K], 10, as_of=date(2026, 10, 5)).to_dict("records")
-    assert [(r["year"], r["next"]) for r in rows] == [(D("120.00"), D("70.00"))]  # May to September, and seven months behind
+    assert [(r["year"], r["next"]) for r in rows] == [
+        (D("120.00"), D("70.00"))
+    ]  # May to September, and seven months behind
     assert len(contract_terms.off_budget([K], 5, as_of=date(2026, 10, 5))) == 0
     assert len(contract_terms.off_budget([K], None, as_of=date(2026, 10, 5))) == 0
-    cut = [{"month": "2025-08", "version": "2025"}, {"month": "2025-10", "version": "2026"}, {"month": "2026-10", "version": "2027"}]
+    cut = [
+        {"month": "2025-08", "version": "2025"},
+        {"month": "2025-10", "version": "2026"},
+        {"month": "2026-10", "version": "2027"},
+    ]
     assert contract_terms.year_start(cut) == 10
     assert contract_terms.year_start([{"month": "2026-01", "version": None}]) is None
 
@@ -316,7 +332,19 @@ def test_a_discount_that_only_one_machine_lacks_is_missing_and_one_not_yet_in_fo
         return row(cc, cc, ListCost=100, ListUnitPrice=1, ResourceId=id, x_KitPeriod=period, **more)
 
     many = [paid(f"vm{n}", 94) for n in range(10)]
-    found = contract_terms.missing_discount(bench.table([*many, paid("es", 100), paid("spot", 100, PricingCategory="Dynamic")]), SEPTEMBER, {"AWS": D("0.06")}, currency="USD")
+    found = contract_terms.missing_discount(
+        bench.table([*many, paid("es", 100), paid("spot", 100, PricingCategory="Dynamic")]),
+        SEPTEMBER,
+        {"AWS": D("0.06")},
+        currency="USD",
+    )
     assert [(r["resource_id"], r["missing"]) for r in found.to_dict("records")] == [("es", D("6.00"))]
     before = [paid(f"vm{n}", 100, "2026-08") for n in range(10)]
-    assert len(contract_terms.missing_discount(bench.table(before), SEPTEMBER, {"AWS": D("0.06")}, currency="USD")) == 0
+    assert (
+        len(
+            contract_terms.missing_discount(
+                bench.table(before), SEPTEMBER, {"AWS": D("0.06")}, currency="USD"
+            )
+        )
+        == 0
+    )

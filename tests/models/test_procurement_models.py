@@ -29,6 +29,7 @@ SEPTEMBER = Month(2026, 9)
         ("AWS", "ComputeSavingsPlans", "aws-compute-sp"),
         ("Amazon Web Services", "Compute Savings Plan", "aws-compute-sp"),
         ("AWS", "EC2InstanceSavingsPlans", "aws-ec2-sp"),
+        ("AWS", "Savings Plan", "aws-sp"),
         ("AWS", "SageMakerSavingsPlans", "aws-sagemaker-sp"),
         ("AWS", "DatabaseSavingsPlans", "aws-database-sp"),
         ("AWS", "Reserved Instance", "aws-ri"),

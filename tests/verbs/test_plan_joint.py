@@ -32,7 +32,17 @@ def files(tmp_path):
 
 
 def joint(files, *more):
-    return finops("plan", "joint", "--loads", files / "loads.csv", "--held", files / "held.csv", "--offers", files / "offers.csv", *more)
+    return finops(
+        "plan",
+        "joint",
+        "--loads",
+        files / "loads.csv",
+        "--held",
+        files / "held.csv",
+        "--offers",
+        files / "offers.csv",
+        *more,
+    )
 
 
 def test_the_orders_are_compared_and_can_be_recomputed(files):
@@ -47,7 +57,10 @@ def test_the_orders_are_compared_and_can_be_recomputed(files):
     assert float(by["nothing"]["cost"]) == pytest.approx((4.5 * 12 - 1.0 * 6 + 0.6 * 6) * hours, abs=0.05)
     best = by["joint"]
     assert {m["resource"]: m["kept"] for m in best["less"]} == {"a": round(55 / 168, 6), "c": 0.5}
-    paid = sum(b["price_an_hour"] * min(12 - b["begins_in_months"], b["term"]) for b in best["purchases"]) * hours
+    paid = (
+        sum(b["price_an_hour"] * min(12 - b["begins_in_months"], b["term"]) for b in best["purchases"])
+        * hours
+    )
     assert 0 < paid < float(best["cost"])
 
 

@@ -167,7 +167,11 @@ def _with_ends(found: Review, run: Any) -> Review:
 
     def dated(a: Any) -> Any:
         day = last.get(a.resource_id)
-        return replace(a, limits=a.limits.replace(ENDS, f"{ENDS}, {day:%Y-%m-%d}")) if day and a.blocked > 0 else a
+        return (
+            replace(a, limits=a.limits.replace(ENDS, f"{ENDS}, {day:%Y-%m-%d}"))
+            if day and a.blocked > 0
+            else a
+        )
 
     both = {name: [dated(a) for a in getattr(found.found, name)] for name in ("advice", "possible")}
     return replace(found, found=replace(found.found, **both))

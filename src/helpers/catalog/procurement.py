@@ -627,7 +627,8 @@ class Procurement:
         lines = resources.lines(self.run.charges, self.run.month, currency=self.run.currency).to_dict(
             "records"
         )
-        return [r for r in lines if re.search(SUPPORT, f"{r['meter'] or ''} {r['description'] or ''}")]
+        named = [r | {"name": r["name"] or r["resource_id"]} for r in lines if (r["effective"] or 0) > 0]
+        return [r for r in named if re.search(SUPPORT, f"{r['meter'] or ''} {r['description'] or ''}")]
 
     def owner(self, provider: str) -> str:
         """Who answers for a provider's contract."""
@@ -849,9 +850,19 @@ class Procurement:
             ("Utilisation", now.get("commitment-utilization-score"), f.get("utilisation"), "share"),
             ("Lock-in, months a committed unit", self.lock.committed, f.get("lock_in_committed"), "months"),
             ("Lock-in, months a unit of usage", self.lock.usage, f.get("lock_in_usage"), "months"),
-            ("Paid for nothing if a third of demand goes, at most", self.lock.loss, self._loss if f else None, "money"),
+            (
+                "Paid for nothing if a third of demand goes, at most",
+                self.lock.loss,
+                self._loss if f else None,
+                "money",
+            ),
             ("Break-even of the first purchases, months", None, f.get("break_even"), "months"),
-            ("Regret on history: savings rate short of the known future", None, self.given_up if f else None, "share"),
+            (
+                "Regret on history: savings rate short of the known future",
+                None,
+                self.given_up if f else None,
+                "share",
+            ),
         ]
         return pd.DataFrame(lines, columns=["measure", "today", "planned", "kind"], dtype=object)
 
@@ -882,7 +893,11 @@ class Procurement:
                 for d, v in types[name].items():
                     use[(d - every[0]).days, i] = v
             known = np.ones(span * 24, dtype=bool)
-            histories.append(History(pool, np.datetime64(every[0], "h"), tuple(sorted(types)), np.repeat(use, 24, 0), known))
+            histories.append(
+                History(
+                    pool, np.datetime64(every[0], "h"), tuple(sorted(types)), np.repeat(use, 24, 0), known
+                )
+            )
         whole = sum(float(h.use[-24:].sum()) for h in histories) or 1.0
         lives = chances(histories, Terms(), answer.HISTORY_MONTHS)
         found = []
@@ -1027,7 +1042,10 @@ class Procurement:
                 add(self.off_budget["next"]) if self.year_starts is not None and self._mine else NAN,
             ),
             one("notice-near", add(e.nothing for e in notices if e.nothing) if self._mine else NAN),
-            one("credits-not-claimed", add(c["amount"] for c in self.credits) if self.run.table("credits") is not None else NAN),
+            one(
+                "credits-not-claimed",
+                add(c["amount"] for c in self.credits) if self.run.table("credits") is not None else NAN,
+            ),
             one("discount-not-applied", add(self.missing_discount["missing"]) if self._mine else NAN),
         ]
 
@@ -1048,16 +1066,24 @@ class Procurement:
             "Off budget": self.off_budget,
             "Discount missing": self.missing_discount,
             "Credits": pd.DataFrame(
-                [{c: r[c] for c in ("credit", "vendor", "amount", "currency", "lapses_on", "owner")} for r in self.credits],
-                columns=["credit", "vendor", "amount", "currency", "lapses_on", "owner"], dtype=object,
+                [
+                    {c: r[c] for c in ("credit", "vendor", "amount", "currency", "lapses_on", "owner")}
+                    for r in self.credits
+                ],
+                columns=["credit", "vendor", "amount", "currency", "lapses_on", "owner"],
+                dtype=object,
             ),
             "Benefit": self.benefit,
             "Regret": pd.DataFrame(
                 [
-                    {c: Decimal(repr(round(r[c], 6))) if isinstance(r[c], float) else r[c] for c in ("region", "savings_rate", "optimum", "regret", "lock_in_months")}
+                    {
+                        c: Decimal(repr(round(r[c], 6))) if isinstance(r[c], float) else r[c]
+                        for c in ("region", "savings_rate", "optimum", "regret", "lock_in_months")
+                    }
                     for r in self.regret
                 ],
-                columns=["region", "savings_rate", "optimum", "regret", "lock_in_months"], dtype=object,
+                columns=["region", "savings_rate", "optimum", "regret", "lock_in_months"],
+                dtype=object,
             ),
             "Months": self.book.drop(columns=["begins", "ends", "first_used", "last_used"]),
         }

@@ -314,7 +314,9 @@ def shared(run: Any) -> Exercise:
     page = _page(run)
     rows = page.benefit.to_dict("records")
     as_used = [r for r in rows if r["way"] == "used"]
-    top: dict[str, Any] = max(as_used, key=lambda r: (r["net"], r["department"]), default={"net": Decimal(0), "department": ""})
+    top: dict[str, Any] = max(
+        as_used, key=lambda r: (r["net"], r["department"]), default={"net": Decimal(0), "department": ""}
+    )
     there = any(r["saving"] or r["unused"] for r in rows)
     pooled = next(
         (r for r in rows if there and r["way"] == "pooled" and r["department"] == top["department"]), None
@@ -379,7 +381,9 @@ def _mistakes(right: Decimal | None, *pairs: tuple[Decimal, str]) -> tuple[Mista
     """Usual wrong answers that differ from the right one, and from each other, by enough to be told apart."""
     kept: list[Mistake] = []
     for wrong, why in pairs:
-        apart = right is not None and not wrong.is_nan() and abs(wrong - right) > max(abs(right) / 100, CENT)
+        apart = (
+            right is not None and not wrong.is_nan() and abs(wrong - right) > max(abs(right) / 100, CENT / 10)
+        )
         if apart and all(abs(wrong - m.answer) > CENT / 10 for m in kept if isinstance(m.answer, Decimal)):
             kept.append(Mistake(wrong, why))
     return tuple(kept)

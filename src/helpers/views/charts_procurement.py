@@ -77,7 +77,7 @@ def orders(outcomes: Sequence[Any], *, currency: str, title: str | None = None) 
     from helpers.models.joint import ORDERS
 
     by = {o.order: o for o in outcomes}
-    if "nothing" not in by or not by["nothing"].cost:
+    if "nothing" not in by or by["nothing"].cost - by["joint"].cost < Decimal("0.01"):
         return _none(title or "There is nothing to plan", "Orders of planning")
     names = dict(ORDERS)
     none = by["nothing"].cost

@@ -33,6 +33,8 @@ def headline(page: Any) -> str:
         parts.append(f"committing to what is stable would save {money(saving, currency)} a month{more}")
     if unused and not lapsed:
         parts.append(f"{money(unused, currency)} of commitment lay unused")
+    if not parts and not page.active:
+        return f"No commitment runs, and nothing is worth committing to in {page.run.month.title}"
     if not parts:
         return f"Commitments are used and nothing more is worth committing to in {page.run.month.title}"
     said = "; ".join(parts)
@@ -90,6 +92,8 @@ def of_orders(orders: Sequence[Any], currency: str) -> str:
     if "joint" not in by or not by["nothing"].cost:
         return "There is nothing to plan"
     saved = by["nothing"].cost - by["joint"].cost
+    if saved < Decimal("0.01"):
+        return "There is nothing to plan"
     wrong = by["commit-less"].loses
     other = by["less-commit"].loses
     said = f"Together they save {money(saved, currency)} in a year"
