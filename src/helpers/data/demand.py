@@ -230,7 +230,7 @@ def _once(hours: Any, regions: Any, kinds: Any, name: str) -> None:
     same = np.flatnonzero(code == code[at])
     hour = np.datetime64(int(hours[at]), "h")
     days = {str(np.datetime64(int(h), "h").astype("datetime64[D]")) for h in hours[order[twice + 1]]}
-    autumn = all(_clock_day(d) for d in days)
+    autumn = all(_goes_back(d) for d in days)
     raise BadInput(
         f"{hour} of region {regions[0][regions[1][at]]}, type {kinds[0][kinds[1][at]]} stands twice, first in row {_row(same[0])}",
         "each hour once for each region and type",
@@ -241,10 +241,17 @@ def _once(hours: Any, regions: Any, kinds: Any, name: str) -> None:
     )
 
 
-def _clock_day(day: str) -> bool:
-    """A Sunday on which clocks go back in Europe or North America, or forward in the south."""
+def _goes_back(day: str) -> bool:
+    """A Sunday on which clocks are put back: in Europe, North America, or the south."""
     at = date.fromisoformat(day)
-    return at.weekday() == 6 and ((at.month in (3, 10) and at.day > 24) or (at.month in (3, 11, 4) and at.day <= 14))
+    return at.weekday() == 6 and ((at.month == 10 and at.day > 24) or (at.month in (4, 11) and at.day <= 7))
+
+
+def _goes_forward(day: str) -> bool:
+    """A Sunday on which clocks are put forward."""
+    at = date.fromisoformat(day)
+    north = at.month == 3 and (at.day > 24 or 8 <= at.day <= 14)
+    return at.weekday() == 6 and (north or (at.month == 10 and at.day <= 7))
 
 
 def _regions(hours: Any, regions: Any, kinds: Any, use: Any, missing: Any, notes: list[str], name: str) -> list[Demand]:
@@ -294,7 +301,7 @@ def _checked(demand: Demand, name: str) -> Demand:
         edges = np.flatnonzero(np.diff(np.concatenate([[True], demand.known, [True]]).astype(int)))
         spans = [(demand.start + int(a), demand.start + int(b) - 1) for a, b in edges.reshape(-1, 2)]
         demand.gaps.extend((str(a), str(b)) for a, b in spans)
-        single = [a for a, b in spans if a == b and _clock_day(str(a.astype("datetime64[D]")))]
+        single = [a for a, b in spans if a == b and _goes_forward(str(a.astype("datetime64[D]")))]
         hint = "; single hours are missing when summer time begins: are hours in UTC?" if single else ""
         demand.notes.append(f"{unknown} hours are not known and count on neither side{hint}")
     if not demand.use.any():
