@@ -107,9 +107,7 @@ def _table(path: Path, name: str) -> tuple[pa.Table, list[str]]:
             delimiter = ";" if first.count(";") > first.count(",") else ","
             header = [h.strip().strip('"') for h in first.strip().split(delimiter)]
             texts = csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=MISSING)  # fmt: skip
-            table = csv.read_csv(
-                path, parse_options=csv.ParseOptions(delimiter=delimiter), convert_options=texts
-            )
+            table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter=delimiter), convert_options=texts)
     except (pa.ArrowInvalid, UnicodeDecodeError, OSError) as problem:
         raise BadInput(f"it cannot be read: {str(problem).splitlines()[0]}", "a Parquet file, or CSV in UTF-8", "export it again", file=name) from None  # fmt: skip
     spelled = {c.strip().upper(): c for c in table.column_names}
@@ -149,10 +147,7 @@ def _hours(column: Any, name: str, notes: list[str]) -> Any:
     import pyarrow as pa
 
     kind = column.type
-    wrong = {
-        "needed": "an hour such as 2026-10-05 13:00, in UTC",
-        "remedy": "write it so, with its zone or in UTC",
-    }
+    wrong = {"needed": "an hour such as 2026-10-05 13:00, in UTC", "remedy": "write it so, with its zone or in UTC"}
     if pa.types.is_timestamp(kind):
         moments = pd.Series(pd.to_datetime(column.to_pandas(), utc=True))
         zoned = kind.tz is not None
@@ -210,9 +205,7 @@ def _use(column: Any, name: str) -> tuple[Any, Any]:
         values = column.cast(pa.float64()).to_pandas()
     use = values.to_numpy(dtype=float, na_value=np.nan)
     if (at := _first(np.isinf(use))) is not None:
-        raise BadInput(
-            "infinite use", "a number", "leave it empty where it is not known", row=_row(at), **wrong
-        )
+        raise BadInput("infinite use", "a number", "leave it empty where it is not known", row=_row(at), **wrong)
     if (at := _first(use < 0)) is not None:
         raise BadInput(
             f"negative use, {use[at]:g}",
@@ -237,7 +230,7 @@ def _once(hours: Any, regions: Any, kinds: Any, name: str) -> None:
     same = np.flatnonzero(code == code[at])
     hour = np.datetime64(int(hours[at]), "h")
     days = {str(np.datetime64(int(h), "h").astype("datetime64[D]")) for h in hours[order[twice + 1]]}
-    autumn = all(_clock_day(d) for d in days)
+    autumn = all(_goes_back(d) for d in days)
     raise BadInput(
         f"{hour} of region {regions[0][regions[1][at]]}, type {kinds[0][kinds[1][at]]} stands twice, first in row {_row(same[0])}",
         "each hour once for each region and type",
@@ -248,17 +241,20 @@ def _once(hours: Any, regions: Any, kinds: Any, name: str) -> None:
     )
 
 
-def _clock_day(day: str) -> bool:
-    """A Sunday on which clocks go back in Europe or North America, or forward in the south."""
+def _goes_back(day: str) -> bool:
+    """A Sunday on which clocks are put back: in Europe, North America, or the south."""
     at = date.fromisoformat(day)
-    return at.weekday() == 6 and (
-        (at.month in (3, 10) and at.day > 24) or (at.month in (3, 11, 4) and at.day <= 14)
-    )
+    return at.weekday() == 6 and ((at.month == 10 and at.day > 24) or (at.month in (4, 11) and at.day <= 7))
 
 
-def _regions(
-    hours: Any, regions: Any, kinds: Any, use: Any, missing: Any, notes: list[str], name: str
-) -> list[Demand]:
+def _goes_forward(day: str) -> bool:
+    """A Sunday on which clocks are put forward."""
+    at = date.fromisoformat(day)
+    north = at.month == 3 and (at.day > 24 or 8 <= at.day <= 14)
+    return at.weekday() == 6 and (north or (at.month == 10 and at.day <= 7))
+
+
+def _regions(hours: Any, regions: Any, kinds: Any, use: Any, missing: Any, notes: list[str], name: str) -> list[Demand]:
     import numpy as np
 
     found = []
@@ -305,7 +301,7 @@ def _checked(demand: Demand, name: str) -> Demand:
         edges = np.flatnonzero(np.diff(np.concatenate([[True], demand.known, [True]]).astype(int)))
         spans = [(demand.start + int(a), demand.start + int(b) - 1) for a, b in edges.reshape(-1, 2)]
         demand.gaps.extend((str(a), str(b)) for a, b in spans)
-        single = [a for a, b in spans if a == b and _clock_day(str(a.astype("datetime64[D]")))]
+        single = [a for a, b in spans if a == b and _goes_forward(str(a.astype("datetime64[D]")))]
         hint = "; single hours are missing when summer time begins: are hours in UTC?" if single else ""
         demand.notes.append(f"{unknown} hours are not known and count on neither side{hint}")
     if not demand.use.any():
@@ -349,9 +345,7 @@ def planned(path: Path | str, regions: list[Demand]) -> list[Planned]:
         raise BadInput(f"columns {', '.join(header) or 'none'}", f"columns {', '.join(PLANNED)}", f"mend {', '.join(wrong)}", file=name, row=1, column=wrong[0] if wrong else None)  # fmt: skip
     for at, cells in enumerate(csv.reader(text[1:])):
         if any(c.strip() for c in cells):
-            found.append(
-                _plan(dict(zip(header, (c.strip() for c in cells), strict=False)), known, name, _row(at))
-            )
+            found.append(_plan(dict(zip(header, (c.strip() for c in cells), strict=False)), known, name, _row(at)))
     return found
 
 
@@ -374,9 +368,7 @@ def _plan(cell: dict[str, str], known: dict[str, Demand], name: str, row: int) -
         try:
             days[column] = parse_day(cell[column])
         except Exception:
-            raise wrong(
-                column, repr(cell[column]), "a day as YYYY-MM-DD", "write it like 2026-10-05"
-            ) from None
+            raise wrong(column, repr(cell[column]), "a day as YYYY-MM-DD", "write it like 2026-10-05") from None
     if days["end"] < days["start"]:
         raise wrong("end", f"{days['end']} lies before the start, {days['start']}", "an end on or after the start", "swap them or mend one")  # fmt: skip
     try:

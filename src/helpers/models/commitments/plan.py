@@ -16,19 +16,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from helpers.models.commitments import lock_in
 from helpers.models.commitments.cover import Limit
 from helpers.models.commitments.history import HOURS_A_DAY, History
 from helpers.models.commitments.lifetimes import Lifetimes
 from helpers.models.commitments.planner import Move, Option, Situation, decide
-from helpers.models.commitments.walk_forward import recent
+from helpers.models.commitments.lock_in import Standing
+from helpers.models.commitments.walk_forward import alive, recent
 from helpers.terms.errors import Refused
 from helpers.terms.period import Month
 
 Array = Any
-HOURS_A_MONTH = 730
+HOURS_A_MONTH, DAYS_A_MONTH, QUARTER = 730, 30.44, 3
 UPFRONT = {"none": 0.0, "partial": 0.5, "all": 1.0}
 CENT = Decimal("0.01")
-FRONTIER = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
+FRONTIER = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the chosen lock-in
 BOUGHT = ("pool", "month", "instrument", "scope", "type", "quantity", "committed", "term", "payment", "upfront", "expires", "why")  # fmt: skip
 
 
@@ -66,6 +68,11 @@ class Settings:
     lock_in_cap: float | None = None
     prepay: Mapping[str, Decimal] | None = None
 
+    @property
+    def capped(self) -> bool:
+        """Whether a later month may buy what an earlier one was not allowed to."""
+        return self.lock_in_cap is not None or self.prepay is not None
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -78,9 +85,9 @@ class Plan:
         [money per hour], term [months], payment, upfront [money], expires (first day without it), why.
     figures : DataFrame
         One row for each pool and one for ``all``: on_demand, paid, savings [money in the ladder's months], esr, coverage,
-        utilisation [1], lock_in_committed, lock_in_usage [months, just after the first purchases], loss_third [money in
-        the ladder's months paid more than without any commitment if demand falls by a third tomorrow; 0 if none],
-        break_even [months after which the first purchases have paid for themselves, if nothing is used then].
+        utilisation [1], lock_in_committed, lock_in_usage [months, just after the first purchases], loss_third [money for
+        commitments, from just after the first purchases until they end, that nobody would use if demand fell by a third
+        tomorrow], break_even [months of full use after which the first purchases have cost no more than on demand].
     frontier : DataFrame
         lock_in [months], savings [money in the ladder's months], esr, chosen (bool).
     notes : list of str
@@ -130,36 +137,38 @@ def plan(
     pools = _pools(demand, existing, settings, events, notes)
     lifetimes = Lifetimes([p.history for p in pools])
     for pool in pools:
-        _ladder(pool, settings, lifetimes, pools, notes)
+        _ladder(pool, settings, lifetimes, pools)
     frontier = _frontier(pools, settings, lifetimes)
     return Plan(_table(pools, settings), _figures(pools, settings), frontier, notes)
+
+
+def histories(demand: pd.DataFrame, until: date) -> list[History]:
+    """Demand before a day, pool by pool, as the other modules of this package read it; days count as even hours."""
+    column = "hour" if "hour" in demand else "day"
+    moments = pd.to_datetime(demand[column], utc=True).dt.tz_localize(None)
+    past = moments < pd.Timestamp(until)
+    found = []
+    for name, own in demand[past].groupby(demand["pool"][past].astype(str)):
+        table = own.assign(demand=own["demand"].astype(float), at=moments[own.index])
+        table = table.pivot_table(index="at", columns="type", values="demand", aggfunc="sum", fill_value=0.0)
+        grain, each = ("h", 1) if column == "hour" else ("D", HOURS_A_DAY)
+        whole = pd.date_range(table.index.min(), pd.Timestamp(until), freq=grain, inclusive="left")
+        known = np.repeat(whole.isin(table.index), each)
+        use = np.repeat(table.reindex(whole, fill_value=0.0).to_numpy() / each, each, axis=0)
+        found.append(History(str(name), np.datetime64(whole[0], "h"), tuple(str(c) for c in table.columns), use, known))
+    return found
 
 
 def _pools(
     demand: pd.DataFrame, existing: pd.DataFrame, settings: Settings, events: pd.DataFrame | None, notes: list
 ) -> list[_Pool]:
-    column = "hour" if "hour" in demand else "day"
-    moments = pd.to_datetime(demand[column], utc=True).dt.tz_localize(None)
-    past = moments < pd.Timestamp(settings.start)
     found = []
-    for name, own in demand[past].groupby(demand["pool"][past].astype(str)):
-        table = own.assign(demand=own["demand"].astype(float), at=moments[own.index])
-        table = table.pivot_table(index="at", columns="type", values="demand", aggfunc="sum", fill_value=0.0)
-        end = pd.Timestamp(settings.start)
-        if column == "hour":
-            whole = pd.date_range(table.index.min(), end, freq="h", inclusive="left")
-            known = whole.isin(table.index)
-            use = table.reindex(whole, fill_value=0.0).to_numpy()
-        else:
-            whole = pd.date_range(table.index.min(), end, freq="D", inclusive="left")
-            known = np.repeat(whole.isin(table.index), HOURS_A_DAY)
-            use = np.repeat(table.reindex(whole, fill_value=0.0).to_numpy() / HOURS_A_DAY, HOURS_A_DAY, 0)
-            notes.append(f"{name}: demand is known by day, so what hours differ within a day is not seen")
-        start = np.datetime64(whole[0], "h")
-        history = History(str(name), start, tuple(str(c) for c in table.columns), use, known)
+    for history in histories(demand, settings.start):
         window, days = recent(history)
+        if "hour" not in demand:
+            notes.append(f"{history.name}: demand is known by day, so what hours differ within a day is not seen")
         if not window.sum():
-            notes.append(f"{name}: no demand in the last four weeks, so nothing is bought")
+            notes.append(f"{history.name}: no demand in the last four weeks, so nothing is bought")
         found.append(_pool(history, window, days, existing, settings, events))
     return found
 
@@ -199,27 +208,46 @@ def _date(value: Any) -> date:
     return pd.Timestamp(value).date()
 
 
-def _standing(pool: _Pool, settings: Settings, ahead: int) -> list[tuple[str | None, float, float, float]]:
-    """What stands in a month ahead: type, units, rate, months left."""
-    first = Month.of(settings.start).plus(ahead)
-    day = first.start.date()
-    found = [(t, u, r, _months(day, ends)) for t, u, r, ends in pool.before if ends > day]
+def _standing(pool: _Pool, settings: Settings, ahead: int) -> list[Standing]:
+    """What stands in a month ahead. The type of a commitment that nobody uses any more has no place: it stands idle."""
+    day = Month.of(settings.start).plus(ahead).start.date()
+    types = pool.history.types
+    found = [
+        Standing(_place(types, t), u, r, (ends - day).days / DAYS_A_MONTH) for t, u, r, ends in pool.before if ends > day
+    ]
     for bought, at, kind, units, _ in pool.bought:
         option = pool.options[at]
         if bought <= ahead < bought + option.term:
-            found.append((kind, units, option.rate, float(bought + option.term - ahead)))
+            found.append(Standing(_place(types, kind), units, option.rate, float(bought + option.term - ahead)))
     return found
 
 
-def _months(day: date, ends: date) -> float:
-    return (ends - day).days / 30.44
+def _place(types: tuple[str, ...], kind: str | None) -> int | None:
+    """-1 for a type that is not used."""
+    return None if kind is None else types.index(kind) if kind in types else -1
 
 
-def _ladder(pool: _Pool, settings: Settings, lifetimes: Lifetimes, pools: list[_Pool], notes: list) -> None:
+def _units(standing: Sequence[Standing], types: int) -> tuple[Array, float]:
+    by_type, pooled = np.zeros(types), 0.0
+    for one in standing:
+        if one.type is None:
+            pooled += one.units
+        elif one.type >= 0:
+            by_type[one.type] += one.units
+    return by_type, pooled
+
+
+def _ladder(pool: _Pool, settings: Settings, lifetimes: Lifetimes, pools: list[_Pool]) -> None:
     if not pool.window.sum():
         return
+    terms = max((o.term for o in pool.options), default=12)
+    lives = alive(pool.history, lifetimes, terms)
+    before: Any = None
     for ahead in range(settings.months):
-        now = _situation(pool, settings, lifetimes, ahead)
+        now = _situation(pool, settings, lives, ahead)
+        state = (_standing(pool, settings, ahead), [m.done(np.array([now.today + 15])) for m in pool.moves])
+        if before is not None and not _changed(before, state) and (not settings.capped or ahead % QUARTER):
+            continue  # nothing ends, nothing moves, and what could be bought was
         limits = _limits(pool, settings, now, ahead, pools)
         found = decide(now, pool.options, limits=limits)
         if not found.answer.feasible:
@@ -228,28 +256,21 @@ def _ladder(pool: _Pool, settings: Settings, lifetimes: Lifetimes, pools: list[_
             found = decide(now, pool.options, limits=_tamed(limits, settings, now, found.units.sum()))
         for at, i in np.argwhere(found.units > 0):
             kind = None if i == len(now.types) else now.types[i]
-            pool.bought.append((ahead, int(at), kind, float(found.units[at, i]), _why(pool, now, kind, found.bet)))
+            pool.bought.append((ahead, int(at), kind, float(found.units[at, i]), _why(now, kind, found.bet)))
+        before = (_standing(pool, settings, ahead), state[1])
 
 
-def _situation(pool: _Pool, settings: Settings, lifetimes: Lifetimes, ahead: int) -> Situation:
-    types = pool.history.types
-    by_type, pooled = np.zeros(len(types)), 0.0
-    for kind, units, _, _ in _standing(pool, settings, ahead):
-        if kind in types:
-            by_type[types.index(kind)] += units
-        elif kind is None:
-            pooled += units
-    terms = max((o.term for o in pool.options), default=12)
-    alive = np.stack([_alive(pool.history, lifetimes, i, terms) for i in range(len(types))])
+def _changed(before: Any, now: Any) -> bool:
+    """Whether units that stood stand no more, or plans have moved on."""
+    stood, stands = ([(s.type, s.units, s.rate) for s in part[0]] for part in (before, now))
+    return stood != stands or any(a != b for a, b in zip(before[1], now[1], strict=True))
+
+
+def _situation(pool: _Pool, settings: Settings, lives: Array, ahead: int) -> Situation:
+    by_type, pooled = _units(_standing(pool, settings, ahead), len(pool.history.types))
     day = Month.of(settings.start).plus(ahead).start.date()
     today = int(np.datetime64(day, "D").astype(int))
-    return Situation(types, pool.window, pool.days, today, by_type, pooled, alive, pool.moves)
-
-
-def _alive(history: History, lifetimes: Lifetimes, i: int, term: int) -> Array:
-    used = history.use[:, i] > 0
-    born = int(used.argmax()) // HOURS_A_DAY if used.any() else len(history.use) // HOURS_A_DAY
-    return lifetimes.chances(history.name, history.types[i], born, term)
+    return Situation(pool.history.types, pool.window, pool.days, today, by_type, pooled, lives, pool.moves)
 
 
 def _trough(now: Situation) -> float:
@@ -264,11 +285,11 @@ def _limits(pool: _Pool, settings: Settings, now: Situation, ahead: int, pools: 
     def made(columns: list[tuple[Option, str | None]]) -> tuple[Limit, ...]:
         found = []
         if settings.base_level > 0:
-            lacks = settings.base_level * _trough(now) - sum(u for _, u, _, _ in standing)
+            lacks = settings.base_level * _trough(now) - sum(s.units for s in standing)
             if lacks > 0:
                 found.append(Limit(np.ones(len(columns)), least=lacks))
         if settings.lock_in_cap is not None and only in ("", "lock_in_cap"):
-            spent = sum(u * r * left for _, u, r, left in standing)
+            spent = sum(s.cost * s.left for s in standing)
             room = settings.lock_in_cap * size - spent
             found.append(Limit(np.array([o.rate * o.term for o, _ in columns]), most=max(room, 0.0)))
         if settings.prepay is not None and only in ("", "prepay"):
@@ -329,7 +350,7 @@ def _infeasible(pool: _Pool, settings: Settings, now: Situation, ahead: int, poo
     )
 
 
-def _why(pool: _Pool, now: Situation, kind: str | None, bet: tuple[str, ...]) -> str:
+def _why(now: Situation, kind: str | None, bet: tuple[str, ...]) -> str:
     if kind is None:
         risky = [t for i, t in enumerate(now.types) if t not in bet and now.window[:, i].mean() > 0.05 * now.window.sum(1).mean()]
         because = f", {', '.join(risky)} may be replaced within the term" if risky else ""
@@ -354,34 +375,27 @@ def _table(pools: list[_Pool], settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(BOUGHT))
 
 
-def _costs(pool: _Pool, settings: Settings, scale: float = 1.0, only: int | None = None) -> dict[str, float]:
-    """Over the ladder's months, with the demand as it is times `scale`: paid, on demand, used and standing units."""
+def _costs(pool: _Pool, settings: Settings) -> dict[str, float]:
+    """Over the ladder's months with the demand as it is: paid, on demand, used and standing units."""
     sums = dict.fromkeys(("paid", "on_demand", "committed", "used", "standing"), 0.0)
     if not len(pool.window):
         return sums
-    types = pool.history.types
-    true = pool.window / max(1 - settings.decline, 1e-9) * scale
-    kept = pool.bought if only is None else [b for b in pool.bought if b[0] <= only]
-    mine = replace_bought(pool, kept)
+    true = _true(pool, settings)
     for ahead in range(settings.months):
-        by_type, pooled, cost, units = np.zeros(len(types)), 0.0, 0.0, 0.0
-        for kind, many, rate, _ in _standing(mine, settings, ahead):
-            cost, units = cost + many * rate, units + many
-            if kind in types:
-                by_type[types.index(kind)] += many
-            elif kind is None:
-                pooled += many
-        use = _moved(pool, true, settings, ahead)
-        left = np.clip(np.clip(use[0] - by_type, 0, None).sum(1) + use[1] - pooled, 0, None).mean()
-        whole = true.sum(1).mean()
-        for name, value in zip(sums, (cost + left, whole, cost, whole - left, units), strict=True):
+        standing = _standing(pool, settings, ahead)
+        by_type, pooled = _units(standing, len(pool.history.types))
+        use, away = _moved(pool, true, settings, ahead)
+        left = np.clip(np.clip(use - by_type, 0, None).sum(1) + away - pooled, 0, None).mean()
+        whole, cost = true.sum(1).mean(), sum(s.cost for s in standing)
+        values = (cost + left, whole, cost, whole - left, sum(s.units for s in standing))
+        for name, value in zip(sums, values, strict=True):
             sums[name] += value * HOURS_A_MONTH
     return sums
 
 
-def replace_bought(pool: _Pool, bought: list) -> _Pool:
-    """The pool with other purchases."""
-    return replace(pool, bought=bought)
+def _true(pool: _Pool, settings: Settings) -> Array:
+    """The last weeks' demand as it was, without the fall that the plan is sized for."""
+    return pool.window / max(1 - settings.decline, 1e-9)
 
 
 def _moved(pool: _Pool, use: Array, settings: Settings, ahead: int) -> tuple[Array, Array]:
@@ -404,19 +418,26 @@ def _moved(pool: _Pool, use: Array, settings: Settings, ahead: int) -> tuple[Arr
 
 def _lock_in(pools: Sequence[_Pool], settings: Settings) -> tuple[float, float]:
     """Months of committed cost, per committed money and per on-demand money of use, just after the first purchases."""
-    stands = [(u * r, left) for p in pools for _, u, r, left in _standing(p, settings, 0)]
-    cost, weighted = sum(c for c, _ in stands), sum(c * left for c, left in stands)
-    use = sum(p.window.sum(1).mean() / max(1 - settings.decline, 1e-9) for p in pools if len(p.window))
-    nan = float("nan")
-    return weighted / cost if cost else nan, weighted / use if use else nan
+    use = sum(_true(p, settings).sum(1).mean() for p in pools if len(p.window))
+    return lock_in.months([s for p in pools for s in _standing(p, settings, 0)], float(use))
+
+
+def _loss(pool: _Pool, settings: Settings) -> float:
+    """Money for commitments that nobody would use if demand fell by a third tomorrow."""
+    true = _true(pool, settings)
+    if not len(true):
+        return 0.0
+    stands = _standing(pool, settings, 0)
+    idle = sum(s.cost * s.left for s in stands if s.type == -1)
+    placed = [s for s in stands if s.type != -1]
+    return (lock_in.unused(placed, true) * float(true.sum(1).mean()) + idle) * HOURS_A_MONTH
 
 
 def _figures(pools: list[_Pool], settings: Settings) -> pd.DataFrame:
     rows = []
     for name, mine in [*((p.history.name, [p]) for p in pools), ("all", pools)]:
-        sums, fallen = (_total([_costs(p, settings, scale) for p in mine]) for scale in (1.0, 2 / 3))
+        sums = _total([_costs(p, settings) for p in mine])
         lock = _lock_in(mine, settings)
-        loss = max(fallen["paid"] - fallen["on_demand"], 0.0)
         rows.append(
             {
                 "pool": name,
@@ -428,7 +449,7 @@ def _figures(pools: list[_Pool], settings: Settings) -> pd.DataFrame:
                 "utilisation": _share(sums["used"], sums["standing"]),
                 "lock_in_committed": lock[0],
                 "lock_in_usage": lock[1],
-                "loss_third": _money(loss),
+                "loss_third": _money(sum(_loss(p, settings) for p in mine)),
                 "break_even": _break_even(mine),
             }
         )
@@ -452,16 +473,15 @@ def _break_even(pools: list[_Pool]) -> float:
 
 def _frontier(pools: list[_Pool], settings: Settings, lifetimes: Lifetimes) -> pd.DataFrame:
     """The ladder again with ever less lock-in."""
-    chosen = _lock_in(pools, settings)[1]
     rows = []
     for share in FRONTIER:
-        mine = [replace_bought(p, []) for p in pools]
+        mine = [replace(p, bought=[]) for p in pools]
         if share < 1:
-            stands = _lock_in(mine, settings)[1]
-            cap = (stands if stands == stands else 0.0) + share * max(chosen - (stands if stands == stands else 0.0), 0.0)
-            less = replace(settings, lock_in_cap=cap, base_level=0.0)
-            for pool in mine:
-                _ladder(pool, less, lifetimes, mine, [])
+            for pool, own in zip(mine, pools, strict=True):
+                before, after = (_lock_in([p], settings)[1] for p in (pool, own))
+                if after == after:  # a pool without demand has none
+                    cap = before + share * max(after - before, 0.0)
+                    _ladder(pool, replace(settings, lock_in_cap=cap, base_level=0.0), lifetimes, mine)
         else:
             mine = pools
         sums = _total([_costs(p, settings) for p in mine])
