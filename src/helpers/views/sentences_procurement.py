@@ -127,7 +127,7 @@ def of_purchases(rows: Sequence[Any], currency: str) -> str:
 
 def of_calendar(entries: Sequence[Any], currency: str) -> str:
     """Title of the calendar."""
-    late = [e for e in entries if e.overdue]
+    late = [e for e in entries if e.overdue and e.kind != "support"]
     if late:
         cost = add(e.nothing for e in late if e.nothing)
         return f"{capital(count(len(late)))} date{'s are' if len(late) > 1 else ' is'} past: {money(cost, currency)} hangs on {'them' if len(late) > 1 else 'it'}"

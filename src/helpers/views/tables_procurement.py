@@ -10,10 +10,15 @@ from helpers.terms.money import foot
 from helpers.terms.money import total as add
 from helpers.views import sentences, sentences_procurement
 from helpers.views.markup import Shown, block, plain, safe, table, text_table, titled
-from helpers.views.sentences import day, number
+from helpers.views.sentences import number
 
 TOP = 12
 WAYS = {"used": "As used", "bought": "As bought", "pooled": "Pooled"}
+
+
+def short(value: Any) -> str:
+    """A day in few letters: ``5 Oct 2026``."""
+    return f"{value.day} {value:%b %Y}"
 
 
 def verdicts(held: Sequence[Any], *, currency: str) -> Shown:
@@ -23,14 +28,14 @@ def verdicts(held: Sequence[Any], *, currency: str) -> Shown:
     rows = [
         [
             plain(h.name), h.verdict, number(h.stake, at) if h.stake else "—",
-            day(h.end) if h.end else "not known", _exit(h),
+            short(h.end) if h.end else "not known", _exit(h),
         ]
         for h in some[:TOP]
     ]  # fmt: skip
     head = ["Commitment", "Verdict", f"At stake a month, {currency}", "Ends", "May be left"]
     title = sentences_procurement.of_verdicts(held, currency)
     below = "What each is worth doing something about; what ended and was replaced is left out"
-    seen = _table(title, below, head, rows, (0, 1, 3, 4))
+    seen = _table(title, below, head, rows, (0, 1, 3, 4), order=(0, 2, 1, 3, 4))
     return _with_reasons(seen, some[:TOP])
 
 
@@ -69,7 +74,7 @@ def less(schedules: Any, *, currency: str) -> Shown:
     shown = [
         [
             plain(r["name"]), f"{r['kind']}: {plain(r['what'])}", number(r["gross"], at), number(r["net"], at),
-            f"{day(r['until'])}" if r["until"] else "now", "yes" if r["taken"] else "no",
+            f"{short(r['until'])}" if r["until"] else "now", "yes" if r["taken"] else "no",
         ]
         for r in rows[:TOP]
     ]  # fmt: skip
@@ -80,7 +85,14 @@ def less(schedules: Any, *, currency: str) -> Shown:
     below = (
         "A month; net: what a commitment covers goes on being paid, unless other use of its kind takes over"
     )
-    return _table(sentences_procurement.of_less(schedules, currency), below, head, shown, (0, 1, 4, 5))
+    return _table(
+        sentences_procurement.of_less(schedules, currency),
+        below,
+        head,
+        shown,
+        (0, 1, 4, 5),
+        order=(0, 3, 2, 1, 4, 5),
+    )
 
 
 def compared(table: Any, *, currency: str) -> Shown:
@@ -112,7 +124,7 @@ def purchases(rows: Sequence[Any], *, currency: str, waiting: Decimal | None = N
     at = sentences.places([*costs, *saves])
     a, b = foot(costs, at), foot(saves, at)
     body = [
-        [plain(p["what"]), day(p["buy_on"]), number(x, at), number(y, at), f"{p['break_even_months']} of {p['term_months']}", plain(p["who"])]
+        [plain(p["what"]), short(p["buy_on"]), number(x, at), number(y, at), f"{p['break_even_months']} of {p['term_months']}", plain(p["who"])]
         for p, x, y in zip(shown, a, b, strict=False)
     ]  # fmt: skip
     if rest:
@@ -133,7 +145,7 @@ def purchases(rows: Sequence[Any], *, currency: str, waiting: Decimal | None = N
     if notes:
         below += f"; {plain(notes[0], 160)}"
     title = sentences_procurement.of_purchases(rows, currency)
-    return _table(title, below, head, body, (0, 1, 5), total=bool(body))
+    return _table(title, below, head, body, (0, 1, 5), total=bool(body), order=(0, 3, 2, 1, 4, 5))
 
 
 def calendar(entries: Sequence[Any], *, currency: str, top: int = 14) -> Shown:
@@ -143,17 +155,24 @@ def calendar(entries: Sequence[Any], *, currency: str, top: int = 14) -> Shown:
     rows = [_line(e) for e in some[:top]]
     if bought:
         first = min(e.day for e in bought)
-        rows.insert(0, [day(first), "purchases", f"{len(bought):,} proposed, from this day", number(add(e.nothing for e in bought if e.nothing), 0), "a month", ""])  # fmt: skip
+        rows.insert(0, [short(first), "purchases", f"{len(bought):,} proposed, from this day", number(add(e.nothing for e in bought if e.nothing), 0), "a month", ""])  # fmt: skip
     head = ["Day", "Kind", "What", f"Doing nothing costs, {currency}", "Reckoned", "Who"]
     below = "Each date once; all of them stand in files/money_calendar.ics"
     if len(some) > top:
         below += f", {len(some) - top:,} more"
-    return _table(sentences_procurement.of_calendar(some, currency), below, head, rows, (0, 1, 2, 4, 5))
+    return _table(
+        sentences_procurement.of_calendar(some, currency),
+        below,
+        head,
+        rows,
+        (0, 1, 2, 4, 5),
+        order=(0, 2, 3, 4, 1, 5),
+    )
 
 
 def _line(e: Any) -> list[str]:
     cost = "not known" if e.nothing is None else number(e.nothing, 0) if e.nothing else "nothing"
-    return [day(e.day) + (" (past)" if e.overdue and e.kind != "support" else ""), e.kind, plain(e.what, 90), cost, plain(e.basis, 90), plain(e.owner)]  # fmt: skip
+    return [short(e.day) + (" (past)" if e.overdue and e.kind != "support" else ""), e.kind, plain(e.what, 90), cost, plain(e.basis, 90), plain(e.owner)]  # fmt: skip
 
 
 def agreements(found: Any, off: Any, *, currency: str) -> Shown:
@@ -178,7 +197,14 @@ def agreements(found: Any, off: Any, *, currency: str) -> Shown:
         "In the next budget",
     ]
     below = "The commitment period at hand; a dash: charges do not reach back to its beginning, or it has just begun"
-    return _table(sentences_procurement.of_agreements(found, currency), below, head, rows, (0,))
+    return _table(
+        sentences_procurement.of_agreements(found, currency),
+        below,
+        head,
+        rows,
+        (0,),
+        order=(0, 4, 5, 1, 2, 3),
+    )
 
 
 def benefit(found: Any, *, currency: str) -> Shown:
@@ -207,8 +233,20 @@ def again(page: Any, *, currency: str) -> Shown:
     return verdicts(page.held, currency=currency)
 
 
-def _table(title: str, below: str, head: list[str], rows: list[list[str]], left: Sequence[int], total: bool = False) -> Shown:  # fmt: skip
+def _table(
+    title: str,
+    below: str,
+    head: list[str],
+    rows: list[list[str]],
+    left: Sequence[int],
+    total: bool = False,
+    order: Sequence[int] = (),
+) -> Shown:
+    """A table; `order` puts first what decides, since a phone shows the first columns only."""
     if not rows:
         return Shown(block("listing", titled(title, "")), title)
-    body = table(head, rows, caption=f"{title}. {below}", left=tuple(left), last_is_total=total)
+    at = list(order) or list(range(len(head)))
+    head, rows = [head[i] for i in at], [[r[i] for i in at] for r in rows]
+    words = tuple(n for n, i in enumerate(at) if i in left)
+    body = table(head, rows, caption=f"{title}. {below}", left=words, last_is_total=total)
     return Shown(block("listing", titled(title, below) + body), f"{title}\n{below}\n{text_table(head, rows)}")
