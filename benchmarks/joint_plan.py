@@ -102,8 +102,10 @@ def orders(page: Any, currency: str) -> dict[str, Any]:
 
 def regret(page: Any) -> list[dict[str, Any]]:
     """Walk-forward on each large pool's own daily history."""
-    keys = ("region", "savings_rate", "optimum", "regret", "baselines", "lock_in_months", "notes")
-    return [{k: r[k] for k in keys if k in r} for r in page.regret]
+    return [
+        {k: round(v, 6) if isinstance(v, float) else v for k, v in r.items() if k != "weight"}
+        for r in page.regret
+    ]
 
 
 def main() -> None:

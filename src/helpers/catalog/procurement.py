@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -20,6 +20,8 @@ from helpers.terms.money import total as add
 from helpers.terms.period import Month
 
 MONTHS = 13
+PAST = 12  # months that the estimator learns from before its past is judged
+REGRET = ("pool", "months", "saved", "optimum", "regret", "bound", "flexible")
 HISTORY, WINDOW = 396, 28  # days handed to the estimator, and those of them that it sizes purchases by
 TERM = 12  # months: what is planned for
 HOUR_OF_WORK = 80  # currency: ours, to leave undone what costs more than it saves in a year
@@ -875,10 +877,10 @@ class Procurement:
         """
         import numpy as np
 
-        from helpers.models.commitments import answer
-        from helpers.models.commitments.cost import Terms
+        from helpers.models.commitments import rules, walk_forward
+        from helpers.models.commitments.cost import Terms, bill
         from helpers.models.commitments.history import History
-        from helpers.models.commitments.walk_forward import chances
+        from helpers.models.commitments.optimum import optimum
 
         sale = {(r["pool"], r["scope"]): r["rate"] for r in self.on_sale.to_dict("records")}
         pools: dict[str, dict[str, dict[date, float]]] = {}
@@ -899,19 +901,35 @@ class Procurement:
                 )
             )
         whole = sum(float(h.use[-24:].sum()) for h in histories) or 1.0
-        lives = chances(histories, Terms(), answer.HISTORY_MONTHS)
+        lives = walk_forward.chances(histories, Terms(), PAST)
         found = []
         for h in histories:
             terms = Terms(sale.get((h.name, "type")), sale.get((h.name, "pool")), TERM)
             large = float(h.use[-24:].sum()) >= whole / 10
-            if large and h.months > answer.HISTORY_MONTHS and (terms.type_rate or terms.portfolio_rate):
-                found.append(answer._answer(h, terms, lives[h.name], ()) | {"weight": float(h.use.sum())})
+            if not large or h.months <= PAST or not (terms.type_rate or terms.portfolio_rate):
+                continue
+            saved = bill(h, walk_forward.alone(h, terms, PAST, lives[h.name]), terms, PAST).savings
+            best = optimum(h, terms, PAST)[1]
+            simple = {
+                kind: bill(h, rules.newsvendor(h, one, PAST), one, PAST).savings
+                for kind, one in (
+                    ("bound", replace(terms, portfolio_rate=None)),
+                    ("flexible", replace(terms, type_rate=None)),
+                )
+                if one.type_rate or one.portfolio_rate
+            }
+            found.append(
+                {
+                    "pool": h.name, "months": h.months - PAST, "saved": saved, "optimum": best, "regret": best - saved,
+                    "weight": float(h.use.sum()), **simple,
+                }
+            )  # fmt: skip
         return found
 
     @property
     def given_up(self) -> float | None:
         """Savings rate that the estimator gave up against the known future, over the pools of `regret` [1]; None without."""
-        known = [(r["regret"], r["weight"]) for r in self.regret if r["regret"] is not None]
+        known = [(r["regret"], r["weight"]) for r in self.regret if r["regret"] == r["regret"]]
         return sum(a * w for a, w in known) / sum(w for _, w in known) if known else None
 
     @property
@@ -1076,13 +1094,10 @@ class Procurement:
             "Benefit": self.benefit,
             "Regret": pd.DataFrame(
                 [
-                    {
-                        c: Decimal(repr(round(r[c], 6))) if isinstance(r[c], float) else r[c]
-                        for c in ("region", "savings_rate", "optimum", "regret", "lock_in_months")
-                    }
+                    {c: Decimal(repr(round(v, 6))) if isinstance(v := r.get(c), float) else v for c in REGRET}
                     for r in self.regret
                 ],
-                columns=["region", "savings_rate", "optimum", "regret", "lock_in_months"],
+                columns=list(REGRET),
                 dtype=object,
             ),
             "Months": self.book.drop(columns=["begins", "ends", "first_used", "last_used"]),
