@@ -543,7 +543,7 @@ class Procurement:
                 if " + " in o.kind:
                     continue
                 gross = Decimal(repr(round(x.hourly * sum(1 - k for k in o.keep) * joint.WEEKS, 2)))
-                net = joint.net_now(self.problem, x.id, o)
+                net = min(joint.net_now(self.problem, x.id, o), gross)  # the last cent is rounding
                 months = joint.until(self.problem, x.id) if net < gross * Decimal("0.99") else 0.0
                 end = self.run.as_of + timedelta(days=round(months * 30.4375)) if months else None
                 chosen = self.together.chosen.get(x.id)
