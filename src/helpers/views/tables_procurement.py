@@ -157,7 +157,7 @@ def calendar(entries: Sequence[Any], *, currency: str, top: int = 14) -> Shown:
         first = min(e.day for e in bought)
         rows.insert(0, [short(first), "purchases", f"{len(bought):,} proposed, from this day", number(add(e.nothing for e in bought if e.nothing), 0), "a month", ""])  # fmt: skip
     head = ["Day", "Kind", "What", f"Doing nothing costs, {currency}", "Reckoned", "Who"]
-    below = "Each date once; all of them stand in files/money_calendar.ics"
+    below = "Each date once; how each cost is reckoned stands in files/money_calendar.csv and .ics"
     if len(some) > top:
         below += f", {len(some) - top:,} more"
     return _table(
@@ -172,7 +172,7 @@ def calendar(entries: Sequence[Any], *, currency: str, top: int = 14) -> Shown:
 
 def _line(e: Any) -> list[str]:
     cost = "not known" if e.nothing is None else number(e.nothing, 0) if e.nothing else "nothing"
-    return [short(e.day) + (" (past)" if e.overdue and e.kind != "support" else ""), e.kind, plain(e.what, 90), cost, plain(e.basis, 90), plain(e.owner)]  # fmt: skip
+    return [short(e.day) + (" (past)" if e.overdue and e.kind != "support" else ""), e.kind, plain(e.what, 90), cost, plain(e.basis.split(':')[0], 60), plain(e.owner)]  # fmt: skip
 
 
 def agreements(found: Any, off: Any, *, currency: str) -> Shown:
