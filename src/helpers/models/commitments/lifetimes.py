@@ -31,6 +31,7 @@ THERE_FROM_THE_START = 14  # days: used within these, its age is not known
 MATERIAL, STEADY = 0.05, 0.95  # share of its region's demand and of its hours in some four weeks
 REPLACED, REMAINS = 0.3, 0.7  # its last week to its best month; the region's to that month's
 LATE_EVENTS, LATE_MONTHS = 2.0, 12.0  # prior for the wait between regions: two replacements in twelve months of danger
+CAUTION = 1.5  # an unknown age is a guess, not a fact: its danger counts that much more
 LEFT = 0.3  # share of a term that a type still serves once it is being replaced here
 
 
@@ -126,6 +127,8 @@ class Lifetimes:
             before = self._survival(np.array([fate.age]))[:, 0]
             after = self._survival(fate.age + ahead)
         lives = self._weight @ (after / np.maximum(before, 1e-12)[:, None])
+        if fate.aged:
+            lives = np.clip(1 - CAUTION * (1 - lives), 0, 1)
         if name in self._gone:
             lives = lives * np.exp(-self._rate * ahead)
         return lives

@@ -30,6 +30,7 @@ Array = Any
 HOURS_A_MONTH, DAYS_A_MONTH, QUARTER = 730, 30.44, 3
 UPFRONT = {"none": 0.0, "partial": 0.5, "all": 1.0}
 CENT = Decimal("0.01")
+SURE = 0.9  # a type expected to serve less of the year is named as in danger
 FRONTIER = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the chosen lock-in
 BOUGHT = ("pool", "month", "instrument", "scope", "type", "quantity", "committed", "term", "payment", "upfront", "expires", "why")  # fmt: skip
 
@@ -144,6 +145,7 @@ def plan(
 
 def histories(demand: pd.DataFrame, until: date) -> list[History]:
     """Demand before a day, pool by pool, as the other modules of this package read it; days count as even hours."""
+    demand = demand.reset_index(drop=True)
     column = "hour" if "hour" in demand else "day"
     moments = pd.to_datetime(demand[column], utc=True).dt.tz_localize(None)
     past = moments < pd.Timestamp(until)
@@ -256,7 +258,7 @@ def _ladder(pool: _Pool, settings: Settings, lifetimes: Lifetimes, pools: list[_
             found = decide(now, pool.options, limits=_tamed(limits, settings, now, found.units.sum()))
         for at, i in np.argwhere(found.units > 0):
             kind = None if i == len(now.types) else now.types[i]
-            pool.bought.append((ahead, int(at), kind, float(found.units[at, i]), _why(now, kind, found.bet)))
+            pool.bought.append((ahead, int(at), kind, float(found.units[at, i]), _why(now, kind, found.units[:, :-1].sum(0))))
         before = (_standing(pool, settings, ahead), state[1])
 
 
@@ -350,10 +352,12 @@ def _infeasible(pool: _Pool, settings: Settings, now: Situation, ahead: int, poo
     )
 
 
-def _why(now: Situation, kind: str | None, bet: tuple[str, ...]) -> str:
+def _why(now: Situation, kind: str | None, units: Array) -> str:
     if kind is None:
-        risky = [t for i, t in enumerate(now.types) if t not in bet and now.window[:, i].mean() > 0.05 * now.window.sum(1).mean()]
-        because = f", {', '.join(risky)} may be replaced within the term" if risky else ""
+        size = now.window.mean(0)
+        left = size > np.maximum(0.05 * size.sum(), 2 * (now.by_type + units))
+        named = [t for t, is_left, lives in zip(now.types, left, now.alive[:, :12].mean(1), strict=True) if is_left and lives < SURE]
+        because = f"; {', '.join(named)} may be replaced within the term" if named else ""
         return f"steady use that commitments to types leave over{because}"
     lives = now.alive[now.types.index(kind), :12].mean()
     return f"{kind} is expected to serve {lives:.0%} of the coming year, and its commitment costs less than a flexible one"

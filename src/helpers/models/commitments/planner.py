@@ -24,7 +24,9 @@ SMALLEST = 0.002  # share of the pool's demand below which a type is left to the
 TRUSTED = 0.7  # a type expected to serve less of the term than this is not bet on
 LEAST_CALM = 0.2  # probability kept for the future in which nothing is replaced
 DAYS_A_MONTH = 30.44
-SURCHARGE = 0.02  # a later purchase does not fit as well as its rate says
+PLANNED, SEEN, DOUBTED = 0.85, 0.95, 0.2  # trust in a plan: before it should be seen; seen; not seen
+DAYS_SEEN, TOLD = 3, 0.2  # it should be seen once it tells that this share of demand moved in the last days
+SURCHARGE = 0.06  # a later purchase does not fit as well as its rate says
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,9 @@ def decide(
     if not options or not size.sum():
         return nothing
     futures = _futures(now, options)
-    bet = _bet(now, options, futures)
-    slots, rows = _rows(now, bet, futures, options)
+    lives = _lives(now)
+    bet = _bet(now, options, lives)
+    slots, rows = _rows(now, bet, futures, options, lives)
     columns = [(at, i) for at, o in enumerate(options) for i in (range(len(bet)) if o.scope == "type" else (None,))]
     if not columns:
         return nothing
@@ -154,8 +157,10 @@ class _Future:
 
     begins: int
     months: Array
+    chance: float
     moved: Array  # hours by types: share of the demand that has gone
     arrived: Array  # hours by types: units that have come
+    settled: float  # units that had moved a month before, so that a purchase could follow them
 
 
 @dataclass(frozen=True)
@@ -169,42 +174,78 @@ class _Slot:
 
 
 def _futures(now: Situation, options: Sequence[Option]) -> list[_Future]:
+    """Months ahead by terms and by the state of plans, once with the plans coming true and once without."""
     ends = sorted({o.term for o in options})
+    trust = min((trusted(now, m) for m in now.moves), default=0.0)
     found = []
     for begins, until in zip([0, *ends[:-1]], ends, strict=True):
         months = np.arange(begins, until)
-        # eighths of a move are told apart
-        states = [np.round(m.done(now.today + (months + 0.5) * DAYS_A_MONTH) * 8) / 8 for m in now.moves]
-        kinds, which = np.unique(np.array(states).reshape(len(states), -1).T, axis=0, return_inverse=True) if states else (np.zeros((1, 0)), np.zeros(len(months), int))  # fmt: skip
-        for number, state in enumerate(kinds):
-            found.append(_future(now, begins, months[which.ravel() == number], state))
+        if trust < 1:
+            found.append(_Future(begins, months, 1 - trust, *_moved(now, ()), 0.0))
+        if now.moves:
+            # eighths of a move are told apart, and whether a month's start could see them
+            states = np.concatenate([_states(now, months), _states(now, months - 1)], 1)
+            kinds, which = np.unique(states, axis=0, return_inverse=True)
+            for number, state in enumerate(kinds):
+                then, seen = np.split(state, 2)
+                settled = float((now.window * _moved(now, seen)[0]).sum(1).mean())
+                own = months[which.ravel() == number]
+                found.append(_Future(begins, own, trust, *_moved(now, then), settled))
     return found
 
 
-def _future(now: Situation, begins: int, months: Array, state: Array) -> _Future:
+def _states(now: Situation, months: Array) -> Array:
+    middle = now.today + (months + 0.5) * DAYS_A_MONTH
+    return np.stack([np.round(m.done(middle) * 8) / 8 for m in now.moves], 1)
+
+
+def trusted(now: Situation, plan: Move) -> float:
+    """Probability that a plan comes true as told: less once it should be seen in the last days and is not."""
+    if plan.source not in now.types or not len(now.days):
+        return PLANNED
+    last = now.days > now.days.max() - DAYS_SEEN
+    told = float(plan.done(now.days[last]).mean())
+    if told < TOLD:
+        return PLANNED
+    use = now.window[last].mean(0)
+    stays = use[now.types.index(plan.source)]
+    came = use[now.types.index(plan.target)] if plan.target in now.types else 0.0
+    return SEEN if came >= told / 2 * (stays + came) else DOUBTED
+
+
+def _moved(now: Situation, state: Any) -> tuple[Array, Array]:
+    """Share of each hour's demand that has gone, and units that have come, when plans have moved as far as `state` says."""
     stays, arrived = np.ones(now.window.shape), np.zeros(now.window.shape)
-    for share, plan in zip(state, now.moves, strict=True):
+    for share, plan in zip(state, now.moves, strict=False):
         if plan.source in now.types:
             source = now.types.index(plan.source)
             left = plan.stays(share, now.days)
             if plan.target in now.types:
                 arrived[:, now.types.index(plan.target)] += now.window[:, source] * stays[:, source] * (1 - left)
             stays[:, source] *= left
-    return _Future(begins, months, 1 - stays, arrived)
+    return 1 - stays, arrived
 
 
-def _bet(now: Situation, options: Sequence[Option], futures: list[_Future]) -> Array:
-    """Types that matter, now or when plans have come true, and are expected to live."""
+def _lives(now: Situation) -> Array:
+    """Types by months ahead: the probability of being used, less for a type that a plan wants to leave, however much of it."""
+    lives = now.alive.copy()
+    for plan in now.moves:
+        if plan.source in now.types:
+            lives[now.types.index(plan.source)] *= 1 - plan.share
+    return lives
+
+
+def _bet(now: Situation, options: Sequence[Option], lives: Array) -> Array:
+    """Types that matter and are expected to live. One that is only planned does not count: plans slip."""
     if not any(o.scope == "type" for o in options):
         return np.zeros(0, dtype=int)
     size = now.window.mean(0)
-    size = np.maximum(size, max((f.arrived.mean(0) for f in futures), key=lambda a: a.sum()))
-    lives = now.alive[:, : futures[0].months.max() + 1].mean(1)
+    lives = lives[:, : min(o.term for o in options)].mean(1)
     return np.flatnonzero((size > SMALLEST * size.sum()) & (lives >= TRUSTED))
 
 
 def _rows(
-    now: Situation, bet: Array, futures: list[_Future], options: Sequence[Option]
+    now: Situation, bet: Array, futures: list[_Future], options: Sequence[Option], lives: Array
 ) -> tuple[list[_Slot], Rows]:
     """The hours of every future, with all types alive and with each one replaced."""
     rates = {s: min([o.rate for o in options if o.scope == s], default=1.0) for s in ("type", "pool")}
@@ -218,13 +259,12 @@ def _rows(
         slots.append(_Slot(begins, weight, rate, most))
 
     for one in futures:
-        use, gone, come = _at(now, bet, one)
-        risk = 1 - now.alive[bet][:, one.months].mean(1)
-        risk[one.moved.max(0)[bet] > 0.5] = 0.0  # the plan has its say already
+        use, gone = _at(now, bet, one)
+        risk = 1 - lives[bet][:, one.months].mean(1)
         chance = np.append(max(1 - risk.sum(), LEAST_CALM), risk)
-        chance *= len(one.months) / chance.sum()
+        chance *= one.chance * len(one.months) / chance.sum()
         # behind the shortest term whatever is short can be bought by then, at the cheapest rate
-        later = np.inf if one.begins else float((gone + come).mean())
+        later = np.inf if one.begins else one.settled
         add(one.begins, use, gone, chance[0], cheap, later)
         for j in np.flatnonzero(risk > 0):
             left = use.copy()
@@ -234,14 +274,13 @@ def _rows(
     return slots, Rows.joined(parts)
 
 
-def _at(now: Situation, bet: Array, one: _Future) -> tuple[Array, Array, Array]:
-    """The window's hours in a future: types that are bet on and all others as one; what has gone to types not bet on; and
-    what has come to those that are."""
+def _at(now: Situation, bet: Array, one: _Future) -> tuple[Array, Array]:
+    """The window's hours in a future: types that are bet on and all others as one; and what has gone to types not known."""
     whole = now.window * (1 - one.moved) + one.arrived
     others = np.setdiff1d(np.arange(len(now.types)), bet)
     rest = np.clip(whole[:, others] - now.by_type[others], 0, None).sum(1)
     gone = np.clip((now.window * one.moved).sum(1) - one.arrived.sum(1), 0, None)
-    return np.column_stack([whole[:, bet], rest]), gone, one.arrived.sum(1)
+    return np.column_stack([whole[:, bet], rest]), gone
 
 
 def _offers(columns: list[tuple[int, int | None]], options: Sequence[Option], slots: list[_Slot]) -> Offers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -29,7 +30,13 @@ def options(terms: Terms) -> list[Option]:
 
 
 def walk(
-    regions: Sequence[History], terms: Terms, first: int, *, plans: Plans | None = None
+    regions: Sequence[History],
+    terms: Terms,
+    first: int,
+    *,
+    plans: Plans | None = None,
+    pace: float = 1.0,
+    decline: float = 0.0,
 ) -> dict[str, list[Purchase]]:
     """Each region's purchases, from its month `first` on.
 
@@ -41,6 +48,10 @@ def walk(
         Months of history before the first purchase.
     plans : mapping of region to sequence of (date, Move), optional
         Planned migrations, each with the day from which it is known.
+    pace : float
+        Share of what is lacking that a month buys: below 1, purchases and their ends are spread.
+    decline : float
+        Fall of demand that is to be absorbed [share].
 
     Returns
     -------
@@ -48,7 +59,10 @@ def walk(
         Region to purchases. Those of a month depend on hours before it and plans known by its first day, nothing else.
     """
     lives = chances(regions, terms, first)
-    return {r.name: alone(r, terms, first, lives[r.name], (plans or {}).get(r.name, ())) for r in regions}
+    return {
+        r.name: alone(r, terms, first, lives[r.name], (plans or {}).get(r.name, ()), pace=pace, decline=decline)
+        for r in regions
+    }
 
 
 def chances(regions: Sequence[History], terms: Terms, first: int) -> dict[str, dict[int, Array]]:
@@ -80,6 +94,9 @@ def alone(
     first: int,
     lives: Mapping[int, Array],
     plans: Sequence[tuple[date, Move]] = (),
+    *,
+    pace: float = 1.0,
+    decline: float = 0.0,
 ) -> list[Purchase]:
     """One region's purchases, given what was learned over all of them."""
     bought: list[Purchase] = []
@@ -88,9 +105,10 @@ def alone(
         day = _day(region.first.plus(now))
         past = region.until(int(np.argmax(month == now)))
         known = [m for since, m in plans if since <= day]
-        found = decide(situation(past, now, bought, terms, lives[now], known), options(terms))
+        seen = situation(past, now, bought, terms, lives[now], known)
+        found = decide(replace(seen, window=seen.window * (1 - decline)), options(terms))
         bought += [
-            Purchase(now, None if i == len(past.types) else int(i), float(found.units[at, i]))
+            Purchase(now, None if i == len(past.types) else int(i), pace * float(found.units[at, i]))
             for at, i in np.argwhere(found.units > 0)
         ]
     return bought
