@@ -61,6 +61,6 @@ def test_the_page_follows_its_controls(page, serve, sample_store):
     assert axe(page) == []
     page.get_by_role("combobox", name="Department").select_option("Growth")
     page.get_by_role("button", name="Show").click()
-    page.wait_for_load_state()
+    page.wait_for_load_state(timeout=240_000)
     assert page.locator("h1").inner_text().startswith("Growth")
     assert page.outside == []

@@ -1094,7 +1094,10 @@ class Procurement:
             "Benefit": self.benefit,
             "Regret": pd.DataFrame(
                 [
-                    {c: Decimal(repr(round(v, 6))) if isinstance(v := r.get(c), float) else v for c in REGRET}
+                    {
+                        c: Decimal(repr(round(float(v), 6))) if isinstance(v := r.get(c), float) else v
+                        for c in REGRET
+                    }
                     for r in self.regret
                 ],
                 columns=list(REGRET),

@@ -133,7 +133,7 @@ def frontier(points: Sequence[Any], *, currency: str, gap: str = "", title: str 
     at = sentences.places([p["savings"] for p in shown])
     rows = tuple(
         (
-            number(Decimal(repr(round(p["lock_in"], 1))), 1), number(p["savings"], at), percent(Decimal(repr(round(p["esr"], 4)))),
+            number(Decimal(repr(round(float(p["lock_in"]), 1))), 1), number(p["savings"], at), percent(Decimal(repr(round(float(p["esr"]), 4)))),
             "chosen" if p["chosen"] else "",
         )
         for p in shown
@@ -151,13 +151,13 @@ def frontier(points: Sequence[Any], *, currency: str, gap: str = "", title: str 
 
 
 def _frontier_title(shown, chosen, currency) -> str:
-    saved, bound = chosen["savings"], Decimal(repr(round(chosen["lock_in"], 1)))
+    saved, bound = chosen["savings"], Decimal(repr(round(float(chosen["lock_in"]), 1)))
     half = next((p for p in shown if p["savings"] * 10 >= saved * 9), chosen)
     said = (
         f"The plan saves {sentences.money(saved, currency)} a year for {number(bound, 1)} months of lock-in"
     )
     if half is not chosen and chosen["lock_in"] > 0 and half["lock_in"] < chosen["lock_in"] * 0.9:
-        said += f"; nine tenths of it {'take' if half['lock_in'] > 1 else 'takes'} {number(Decimal(repr(round(half['lock_in'], 1))), 1)}"
+        said += f"; nine tenths of it {'take' if half['lock_in'] > 1 else 'takes'} {number(Decimal(repr(round(float(half['lock_in']), 1))), 1)}"
     return said
 
 

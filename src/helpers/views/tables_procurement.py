@@ -107,7 +107,7 @@ def compared(table: Any, *, currency: str) -> Shown:
 def _said(value: Any, kind: str) -> str:
     if value is None or value != value:
         return "—"
-    exact = value if isinstance(value, Decimal) else Decimal(repr(round(value, 6)))
+    exact = value if isinstance(value, Decimal) else Decimal(repr(round(float(value), 6)))
     if kind == "share":
         return sentences.percent(exact)
     return number(exact, 1 if kind == "months" else 0)
