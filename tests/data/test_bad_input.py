@@ -428,6 +428,10 @@ def test_parquet_that_cannot_be_read_exactly(tmp_path):
         ("BilledCost", "DOUBLE", "NaN"),
         ("BillingPeriodStart", "BIGINT", "1756684800"),
         ("Tags", "BIGINT", "1"),
+        ("BilledCost", "DECIMAL(38,18)", None),
+        ("ChargePeriodStart", "TIMESTAMPTZ", None),
+        ("ChargePeriodStart", "TIMESTAMPTZ", "1899-12-30T00:00:00Z"),
+        ("ChargePeriodEnd", "TIMESTAMPTZ", "2201-01-01T00:00:00Z"),
     ):
         path = _parquet(tmp_path / "bad.parquet", [charge(**{column: value})], {column: kind})
         error = refused(path, tmp_path)

@@ -377,6 +377,21 @@ def test_any_split_of_files_rows_and_columns_gives_the_same(whole, tmp_path, dat
 # --- Parquet --------------------------------------------------------------------------------------------------------
 
 
+def test_parquets_decimals_finer_than_the_stores_leave_their_rest(tmp_path):
+    """DECIMAL(38,18) is taken as it is, DECIMAL(38,20) by way of its text, so that nothing of it is lost."""
+    source, path = write(tmp_path / "t.csv", [charge(BilledCost="1", ListCost="1.5")]), tmp_path / "a.parquet"
+    with duckdb.connect() as con:
+        con.execute(
+            "COPY (SELECT * REPLACE ('-12345.123456789012345678'::DECIMAL(38,18) AS BilledCost, "
+            f"'1.12345678901234567850'::DECIMAL(38,20) AS ListCost) FROM read_csv('{source}', all_varchar = true, nullstr = '')) "
+            f"TO '{path}' (FORMAT parquet)"
+        )
+    (row,) = making.rows(stage(path, tmp_path / "out"))
+    assert row["BilledCost"] == Decimal("-12345.123456789012345678")
+    assert row["ListCost"] == Decimal("1.123456789012345678")  # half to even
+    assert row["x_KitExact"] == {"ListCost": "1.12345678901234567850"}
+
+
 @pytest.mark.parametrize("kind", ["text", "typed", "float", "arrow", "struct", "list"])
 def test_parquet_of_any_types_gives_the_same(kind, tmp_path):
     charges = [

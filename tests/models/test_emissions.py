@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal as D
 
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -241,10 +240,3 @@ def test_carbon_of_resources():
     )
     found = emissions.carbon_of(["r0", "nobody"], lines)
     assert found == {"r0": emissions.total(lines), "nobody": None}
-    table = pd.DataFrame(
-        {"resource_id": ["r0", "nobody"], "off": [D("0.25"), D("0.5")], "money": [D(10), D(20)]}, dtype=object
-    )
-    assert emissions.with_carbon(table, lines, carbon=False) is table
-    both = emissions.with_carbon(table, lines, saves="off").to_dict("records")
-    assert both[0]["carbon_saved"] == (emissions.total(lines) / 4).quantize(emissions.PLACES)
-    assert both[1]["carbon"] is None and both[1]["carbon_saved"] is None and both[1]["money"] == 20

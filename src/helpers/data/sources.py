@@ -26,6 +26,7 @@ from helpers.data.delivery import SourceFile, Staged, StagedSlice, Totals
 from helpers.data.engine import engine, listed, text
 from helpers.data.layout import stored_columns
 from helpers.data.opening import Given, Landed, header
+from helpers.terms import focus
 from helpers.terms.errors import BadInput, KitError, NotReconciled, Refused, UsageError
 from helpers.terms.focus import COSTS
 from helpers.terms.money import CONTEXT
@@ -518,19 +519,26 @@ def _texts(shape: versions.Layout, files: Sequence[Landed]) -> str:
             "ignore_errors = false, filename = true)"
         )
     types = _parquet_types(files[0])
-    kinds = {n: c for c, n in shape.known.items()}
     names = [f"p{n}" for n in range(len(shape.header))]
     listed_texts = [
-        f"{_parquet_text(name, kind, kinds.get(n))} AS c{n}"
+        f"{_parquet_text(name, kind)} AS c{n}"
         for n, (name, kind) in enumerate(zip(names, types, strict=True))
     ]
+    typed = [f"p{n}::{focus.columns()[c].sql_type} AS d{n}" for n, c in _typed(shape, types).items()]
     return (
-        f"SELECT {', '.join(listed_texts)}, filename FROM "
+        f"SELECT {', '.join(listed_texts + typed)}, filename FROM "
         f"read_parquet({paths}, filename = true) AS t({', '.join(names)}, filename)"
     )
 
 
-def _parquet_text(name: str, kind: str, column: str | None) -> str:
+def _typed(shape: versions.Layout, types: Sequence[str]) -> dict[int, str]:
+    """Position -> column of those that a Parquet file holds in the store's type."""
+    return {
+        n: c for c, n in shape.known.items() if c in focus.columns() and versions.comes_typed(c, types[n])
+    }
+
+
+def _parquet_text(name: str, kind: str) -> str:
     """A Parquet value as text, exactly: shortest digits of a float, UTC of a time, JSON of a map or struct."""
     if kind == "VARCHAR":
         return f"CASE WHEN {name} NOT IN ('', 'NULL', 'null') THEN {name} END"
@@ -553,7 +561,9 @@ def _write_group(
     import duckdb
 
     names = {str(x.path): label for x, label in files}
-    sql = versions.select(shape, _texts(shape, [x for x, _ in files]), names, own, source, identity)
+    given = [x for x, _ in files]
+    typed = _typed(shape, _parquet_types(given[0])) if given[0].parquet else ()
+    sql = versions.select(shape, _texts(shape, given), names, own, source, identity, typed)
     try:
         con.execute(
             f"COPY (SELECT * REPLACE (kit_passed(kit_part) AS kit_part) FROM ({sql})) TO {text(target)} "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -286,7 +286,13 @@ def register(con: Any) -> None:
 
 
 def select(
-    layout: Layout, texts: str, files: dict[str, str], own: Sequence[str], source: str, delivery: str
+    layout: Layout,
+    texts: str,
+    files: dict[str, str],
+    own: Sequence[str],
+    source: str,
+    delivery: str,
+    typed_at: Collection[int] = (),
 ) -> str:
     """SQL that raises rows of texts to the store's columns.
 
@@ -300,6 +306,8 @@ def select(
     own : sequence of str
         Every provider column of the delivery, in order; those that this file lacks become null.
     source, delivery : str
+    typed_at : collection of int
+        Positions whose values also come as d0, d1, … in the store's type already (see `comes_typed`).
 
     Returns
     -------
@@ -321,14 +329,17 @@ def select(
         if name in at and old in at:
             text = f"coalesce({at[name]}, {at[old]})"
             other.append((old, f"CASE WHEN {at[name]} <> {at[old]} THEN {at[old]} END"))
-        if column.kind == "decimal":
+        if column.kind == "decimal" and layout.known.get(name) in typed_at:
+            values[name] = f"d{layout.known[name]}"
+        elif column.kind == "decimal":
             typed.append(f"{_odd_number(text)} AS o_{name}")
             values[name] = _decimal(text, f"o_{name}")
             exact.append((name, f"CASE WHEN o_{name} THEN {_lost(text)} END"))
         elif column.kind == "time":
             values[name] = f"t_{name}"
-            finer = rf"strlen({text}) > 26 AND regexp_matches({text}, '\.\d{{6}}\d*[1-9]')"
-            other.append((name, f"CASE WHEN {finer} THEN {text} END"))
+            if layout.known.get(name) not in typed_at:
+                finer = rf"strlen({text}) > 26 AND regexp_matches({text}, '\.\d{{6}}\d*[1-9]')"
+                other.append((name, f"CASE WHEN {finer} THEN {text} END"))
         elif column.kind == "tags":
             # the engine's cast keeps a key twice, and writes 1.50 as 1.5
             odd = (
@@ -347,6 +358,7 @@ def select(
             mangled = f"contains({text}, 'E+') AND regexp_full_match({text}, {_sql(SPREADSHEET.pattern)})"
             values[name] = f"CASE WHEN {mangled} THEN error('{name}') ELSE {values[name]} END"
         if name in FILLED:
+            text = values[name] if column.kind == "decimal" else text
             values[name] = f"CASE WHEN {text} IS NULL THEN error('{name}') ELSE {values[name]} END"
     for start, end in SPANS:
         values[end] = f"CASE WHEN t_{end} < t_{start} THEN error('{end}') ELSE {values[end]} END"
@@ -378,7 +390,11 @@ def select(
         values[name] = f"c{mine[name.casefold()]}" if name.casefold() in mine else "NULL::VARCHAR"
     order = [*stored_columns(), *own]
     listed = ",\n    ".join(f"{values[name]} AS {quoted(name)}" for name in order)
-    typed += [f"{_time(at[c])} AS t_{c}" for c in at if c in columns and columns[c].kind == "time"]
+    typed += [
+        f"{_inside(f'd{layout.known[c]}') if layout.known[c] in typed_at else _time(at[c])} AS t_{c}"
+        for c in at
+        if c in columns and columns[c].kind == "time"
+    ]
     if tags := at.get("Tags"):
         typed.append(f"TRY({tags}::JSON::{columns['Tags'].sql_type}) AS t_Tags")
     return (
@@ -395,7 +411,7 @@ def _decimal(text: str, odd: str) -> str:
     up = f"({rest} > '5' OR ({rest} = '5' AND right({head}, 1) IN ('1', '3', '5', '7', '9')))"  # half to even
     return (
         f"CASE WHEN {odd} AND {_long(text)} THEN {head}::{focus.DECIMAL} + CASE WHEN {up} THEN {step} ELSE 0 END "
-        f"WHEN {odd} THEN kit_round({text})::{focus.DECIMAL} "
+        f"WHEN {odd} AND NOT {_fits(text)} THEN kit_round({text})::{focus.DECIMAL} "
         f"WHEN strlen({text}) <= 4 OR ({before} BETWEEN 1 AND 5 AND {after} <= 14) "
         f"THEN {text}::DECIMAL(18,14)::{focus.DECIMAL} "
         f"WHEN {before} <= 13 AND {after} <= 12 AND ({before} = 0 OR {after} <= 6) "
@@ -406,12 +422,20 @@ def _decimal(text: str, odd: str) -> str:
 
 def _lost(text: str) -> str:
     """The text of a number of which the stored column does not hold all."""
-    return f"CASE WHEN {_long(text)} THEN CASE WHEN {_beyond(text)} <> '' THEN {text} END ELSE kit_exact({text}) END"
+    return (
+        f"CASE WHEN {_long(text)} THEN CASE WHEN {_beyond(text)} <> '' THEN {text} END "
+        f"WHEN NOT {_fits(text)} THEN kit_exact({text}) END"
+    )
 
 
 def _long(text: str) -> str:
     """A plain number with more than 18 places."""
     return rf"regexp_full_match({text}, '[-+]?\d+\.\d{{19,}}')"
+
+
+def _fits(text: str) -> str:
+    """A plain number that the stored column holds as it is: Parquet's decimals, long only by their idle zeros."""
+    return rf"regexp_full_match({text}, '[-+]?\d{{1,20}}\.\d{{1,18}}')"
 
 
 def _beyond(text: str) -> str:
@@ -422,6 +446,20 @@ def _beyond(text: str) -> str:
 def _odd_number(text: str) -> str:
     """Only these can lose digits or be taken wrongly (1_0 as 10, a dash and a blank as 0); 19 characters hold 18 places."""
     return f"strlen({text}) > 19 OR regexp_matches({text}, '[^0-9.+-]')"
+
+
+def comes_typed(column: str, kind: str) -> bool:
+    """Whether a Parquet column's type holds no value that the store's type does not: no way by text is needed then."""
+    known = focus.all_columns().get(column)
+    if known and known.kind == "decimal" and (found := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", kind)):
+        digits, places = map(int, found.groups())
+        return places <= STORED_PLACES and digits - places <= 38 - STORED_PLACES
+    return bool(known and known.kind == "time" and kind == "TIMESTAMP WITH TIME ZONE")
+
+
+def _inside(value: str) -> str:
+    inside = f"{value} BETWEEN TIMESTAMPTZ '{FIRST_DAY}' AND TIMESTAMPTZ '{LAST_DAY}'"
+    return f"CASE WHEN {value} IS NULL OR {inside} THEN {value} ELSE error('time') END"
 
 
 def _time(text: str) -> str:

@@ -260,47 +260,6 @@ def carbon_of(resources: Iterable[str], lines: Any) -> dict[str, Decimal | None]
     return {r: sums.get(r) for r in resources}
 
 
-def with_carbon(
-    table: Any, lines: Any, *, carbon: bool = True, resource: str = "resource_id", saves: str = ""
-) -> pd.DataFrame:
-    """Any table of resources with its carbon beside its money, by one switch.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Recommendations, schedules or the like; one row a resource.
-    lines : DataFrame
-        Of `estimate`, one month.
-    carbon : bool
-        The switch: False gives the table as it is.
-    resource : str
-        Its column of resources.
-    saves : str
-        Its column of the share that would go [ratio], such as hours off; then a column says the carbon of that share.
-
-    Returns
-    -------
-    DataFrame
-        With ``carbon`` [kgCO2e a month], None where there is no figure, and ``carbon_saved`` [kgCO2e a month] for `saves`.
-
-    Examples
-    --------
-    >>> with_carbon(schedules, carbon.now, saves="off")  # doctest: +SKIP
-    """
-    if not carbon:
-        return table
-    known = carbon_of(table[resource], lines)
-    now = [known[r] for r in table[resource]]
-    found = table.assign(carbon=now)
-    if saves:
-        parts = [
-            None if kg is None or s is None else _fixed(CONTEXT.multiply(kg, D(s)))
-            for kg, s in zip(now, table[saves], strict=True)
-        ]
-        found = found.assign(carbon_saved=parts)
-    return found
-
-
 class _Lines:
     """The estimator of one run."""
 
