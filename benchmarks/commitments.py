@@ -21,7 +21,17 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "commitments.json"
 FIRST = 12
-PARTS = ("real", "chosen_elsewhere", "plans", "rates", "one_instrument", "frontier", "other_cuts", "worlds", "speed")
+PARTS = (
+    "real",
+    "chosen_elsewhere",
+    "plans",
+    "rates",
+    "one_instrument",
+    "frontier",
+    "other_cuts",
+    "worlds",
+    "speed",
+)
 
 
 def percent(value: float) -> float:
@@ -74,8 +84,13 @@ class Scored:
                 "utilisation": percent(paid.utilisation),
                 "lock_in_months": round(exposed.committed, 2),
                 "lock_in_months_of_use": round(exposed.usage, 2),
-                "unused_if_a_third_falls_months": {"mean": round(exposed.lost, 2), "worst": round(exposed.worst, 2)},
-                "with_what_outlives": {k: percent(v) for k, v in outlived(r, bought[r.name], terms, paid).items()},
+                "unused_if_a_third_falls_months": {
+                    "mean": round(exposed.lost, 2),
+                    "worst": round(exposed.worst, 2),
+                },
+                "with_what_outlives": {
+                    k: percent(v) for k, v in outlived(r, bought[r.name], terms, paid).items()
+                },
             }
         return {"mean_way_closed": percent(np.mean(closed)), "regions": found}
 
@@ -94,10 +109,16 @@ def real(regions, plans):
         "plan, from history alone": score.of(walk(regions, terms, FIRST)),
         "plan, planned migrations known": score.of(walk(regions, terms, FIRST, plans=plans)),
         "known future (linear program)": score.of({r.name: optimum(r, terms, FIRST)[0] for r in regions}),
-        "flexible only, newsvendor of 30 days": score.of({r.name: rules.newsvendor(r, flexible, FIRST) for r in regions}, flexible),  # fmt: skip
-        "types only, newsvendor of 30 days": score.of({r.name: rules.newsvendor(r, typed, FIRST) for r in regions}, typed),  # fmt: skip
+        "flexible only, newsvendor of 30 days": score.of(
+            {r.name: rules.newsvendor(r, flexible, FIRST) for r in regions}, flexible
+        ),
+        "types only, newsvendor of 30 days": score.of(
+            {r.name: rules.newsvendor(r, typed, FIRST) for r in regions}, typed
+        ),
         "both, newsvendor of 30 days": score.of({r.name: rules.newsvendor(r, terms, FIRST) for r in regions}),
-        "always the lowest hour of 30 days": score.of({r.name: rules.least(r, terms, FIRST) for r in regions}),
+        "always the lowest hour of 30 days": score.of(
+            {r.name: rules.least(r, terms, FIRST) for r in regions}
+        ),
     }
     for share in (0.1, 0.25, 0.5):
         by[f"fixed mix, {share:.0%} of types' quantile"] = score.of({r.name: rules.ladder(r, terms, FIRST, share=share) for r in regions})  # fmt: skip
@@ -129,7 +150,12 @@ def chosen_elsewhere(regions, _):
     from helpers.models.commitments.cost import Terms
 
     score = Scored(regions, Terms())
-    homes = {"WINDOW_DAYS": (planner, walk_forward), "TRUSTED": (planner,), "MEANS": (lifetimes,), "SHAPES": (lifetimes,)}
+    homes = {
+        "WINDOW_DAYS": (planner, walk_forward),
+        "TRUSTED": (planner,),
+        "MEANS": (lifetimes,),
+        "SHAPES": (lifetimes,),
+    }
     closed = {}
     for name, changed in SETTINGS.items():
         before = [(m, k, getattr(m, k)) for k in changed for m in homes[k]]
@@ -185,7 +211,9 @@ def plans(regions, known):
     found["the same, not told"] = Scored(part, terms).of(walk(part, terms, FIRST))
     off = [kept(regions[0], 0.0), *regions[1:]]
     found["region 1's plan cancelled (demand changed: A stays)"] = Scored(off, terms).of(walk(off, terms, FIRST, plans=known))  # fmt: skip
-    found["the same, region 1 not told"] = Scored(off, terms).of(walk(off, terms, FIRST, plans={"2": known["2"]}))
+    found["the same, region 1 not told"] = Scored(off, terms).of(
+        walk(off, terms, FIRST, plans={"2": known["2"]})
+    )
     return found
 
 
@@ -221,11 +249,16 @@ def one_instrument(regions, _):
     from helpers.models.commitments.walk_forward import walk
 
     found = {}
-    for name, terms in (("flexible alone", Terms(type_rate=None)), ("types alone", Terms(portfolio_rate=None))):
+    for name, terms in (
+        ("flexible alone", Terms(type_rate=None)),
+        ("types alone", Terms(portfolio_rate=None)),
+    ):
         mine = walk(regions, terms, FIRST)
         for r in regions:
             best = optimum(r, terms, FIRST)[1]
-            plan, rule = (bill(r, b, terms, FIRST).savings for b in (mine[r.name], rules.newsvendor(r, terms, FIRST)))
+            plan, rule = (
+                bill(r, b, terms, FIRST).savings for b in (mine[r.name], rules.newsvendor(r, terms, FIRST))
+            )
             found.setdefault(name, {})[r.name] = {
                 "optimum": percent(best),
                 "plan": percent(plan),
@@ -242,7 +275,17 @@ def frontier(regions, _):
     from helpers.models.commitments.walk_forward import walk
 
     score, rows = Scored(regions, Terms()), []
-    for pace, decline in ((0.05, 0), (0.1, 0), (0.25, 0), (0.5, 0), (1, 0), (1, 0.1), (1, 0.2), (1, 1 / 3), (1, 0.5)):
+    for pace, decline in (
+        (0.05, 0),
+        (0.1, 0),
+        (0.25, 0),
+        (0.5, 0),
+        (1, 0),
+        (1, 0.1),
+        (1, 0.2),
+        (1, 1 / 3),
+        (1, 0.5),
+    ):
         found = score.of(walk(regions, Terms(), FIRST, pace=pace, decline=decline))["regions"].values()
 
         def mean(key, rows=found):
@@ -299,14 +342,21 @@ def worlds(regions, _, many=8):
         for name in ("r0", "r1", "r2"):
             late = draw.exponential(5), draw.exponential(5)
             source = regions[int(draw.integers(len(regions)))]
-            case.append(moved(source, name, base + late[0], base + life + late[1], float(draw.choice([0.1, 1, 2]))))
+            case.append(
+                moved(source, name, base + late[0], base + life + late[1], float(draw.choice([0.1, 1, 2])))
+            )
         score = Scored([r for r, _ in case], Terms())
         made = score.of(walk([r for r, _ in case], Terms(), FIRST))["regions"]
         for region, second in case:
             kind = "two migrations" if second < 36 else "one migration"
             gains[kind].append(made[region.name]["against_flexible_only"])
     return {
-        k: {"regions": len(v), "mean": round(float(np.mean(v)), 2), "worst": min(v), "below_minus_0.3": sum(g < -0.3 for g in v)}
+        k: {
+            "regions": len(v),
+            "mean": round(float(np.mean(v)), 2),
+            "worst": min(v),
+            "below_minus_0.3": sum(g < -0.3 for g in v),
+        }
         for k, v in gains.items()
         if v
     } | {"unit": "points of the savings rate against flexible-only"}

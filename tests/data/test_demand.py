@@ -59,7 +59,9 @@ def test_csv_and_parquet_hold_the_same(tmp_path):
 
 def test_semicolons_a_mark_at_the_front_and_other_zones(tmp_path):
     path = tmp_path / "demand.csv"
-    path.write_text("\ufeffusage_hour;region_num;instance_type;norm_usage\n2026-03-01T01:00:00+01:00;eu;A;4\n", "utf-8")
+    path.write_text(
+        "\ufeffusage_hour;region_num;instance_type;norm_usage\n2026-03-01T01:00:00+01:00;eu;A;4\n", "utf-8"
+    )
     (one,) = demand.read(path)
     assert one.start == np.datetime64("2026-03-01T00")
 
@@ -134,17 +136,17 @@ def test_an_hour_that_stands_twice(tmp_path):
 
 
 def test_local_time_shows_when_summer_time_ends(tmp_path):
-    utc = [datetime(2026, 10, 24, 22) + timedelta(hours=h) for h in range(48)]
-    local = [t + timedelta(hours=2 if t < datetime(2026, 10, 25, 1) else 1) for t in utc]
-    said = refused(tmp_path, [f"{t.isoformat()},1,A,5" for t in local])
+    utc = [datetime(2026, 10, 24, 22, tzinfo=UTC) + timedelta(hours=h) for h in range(48)]
+    local = [t + timedelta(hours=2 if t < datetime(2026, 10, 25, 1, tzinfo=UTC) else 1) for t in utc]
+    said = refused(tmp_path, [f"{t:%Y-%m-%d %H}:00,1,A,5" for t in local])
     assert "2026-10-25T02" in said.found
     assert "UTC" in said.remedy
 
 
 def test_local_time_shows_when_summer_time_begins(tmp_path):
-    utc = [datetime(2026, 3, 28, 0) + timedelta(hours=h) for h in range(72)]
-    local = [t + timedelta(hours=1 if t < datetime(2026, 3, 29, 1) else 2) for t in utc]
-    (one,) = demand.read(written(tmp_path, [f"{t.isoformat()},1,A,5" for t in local]))
+    utc = [datetime(2026, 3, 28, 0, tzinfo=UTC) + timedelta(hours=h) for h in range(72)]
+    local = [t + timedelta(hours=1 if t < datetime(2026, 3, 29, 1, tzinfo=UTC) else 2) for t in utc]
+    (one,) = demand.read(written(tmp_path, [f"{t:%Y-%m-%d %H}:00,1,A,5" for t in local]))
     assert one.gaps == [("2026-03-29T02", "2026-03-29T02")]
     assert any("summer time" in n for n in one.notes)
 

@@ -23,7 +23,10 @@ def made(tmp_path_factory):
     """Two regions of 20 months as a file, and the plan that is made of them."""
     folder = tmp_path_factory.mktemp("plan")
     parts = []
-    for one in (migrating("2022-03-20", until="2022-10-01"), migrating("2022-05-05", name="2", seed=4, until="2022-10-01")):
+    for one in (
+        migrating("2022-03-20", until="2022-10-01"),
+        migrating("2022-05-05", name="2", seed=4, until="2022-10-01"),
+    ):
         hours = pd.date_range("2021-02-01", periods=len(one.use), freq="h", tz=UTC)
         for i, kind in enumerate(one.types):
             parts.append(pd.DataFrame({"USAGE_HOUR": hours, "REGION_NUM": int(one.name), "INSTANCE_TYPE": kind, "NORM_USAGE": one.use[:, i]}))  # fmt: skip
@@ -87,7 +90,9 @@ def test_planned_migrations_change_the_plan(made, answer):
 
 
 def test_what_to_buy_next_to_the_screen(made):
-    done = run("--demand", made[0] / "demand.parquet", "--type-rate", 0.6, "--portfolio-rate", 0.7, "--json", "-")
+    done = run(
+        "--demand", made[0] / "demand.parquet", "--type-rate", 0.6, "--portfolio-rate", 0.7, "--json", "-"
+    )
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert {p["month"] for r in found for p in r["purchases"]} == {"2022-10-01"}
@@ -95,9 +100,13 @@ def test_what_to_buy_next_to_the_screen(made):
 
 def test_words_and_files_that_are_off(made, tmp_path):
     file = made[0] / "demand.parquet"
-    assert "at least one instrument" in _failed(2, "--demand", file, "--walk-forward", "--json", tmp_path / "o.json")
+    assert "at least one instrument" in _failed(
+        2, "--demand", file, "--walk-forward", "--json", tmp_path / "o.json"
+    )
     assert "1.2" in _failed(2, "--demand", file, "--type-rate", 1.2, "--json", tmp_path / "o.json")
-    assert "no such file" in _failed(5, "--demand", tmp_path / "none", "--type-rate", 0.6, "--json", tmp_path / "o.json")
+    assert "no such file" in _failed(
+        5, "--demand", tmp_path / "none", "--type-rate", 0.6, "--json", tmp_path / "o.json"
+    )
     (tmp_path / "plans.csv").write_text("region,known_on,start,end,from_type,to_type,share\n9,2022-01-10,2022-05-05,2022-05-12,A,B,1\n")  # fmt: skip
     said = _failed(5, "--demand", file, "--type-rate", 0.6, "--events", tmp_path / "plans.csv", "--json", tmp_path / "o.json")  # fmt: skip
     assert "region 9 is not in the demand" in said
@@ -127,7 +136,7 @@ def real(shared, tmp_path_factory):
 
 
 def test_real_demand_reaches_what_is_asked(real):
-    file, alone, told = real
+    _, alone, told = real
     flexible, optimum = {1: 0.216, 2: 0.228}, {1: 0.271, 2: 0.279}  # as the issue measured them
     closed = {False: [], True: []}
     for plans, records in ((False, alone), (True, told)):

@@ -107,7 +107,9 @@ def _table(path: Path, name: str) -> tuple[pa.Table, list[str]]:
             delimiter = ";" if first.count(";") > first.count(",") else ","
             header = [h.strip().strip('"') for h in first.strip().split(delimiter)]
             texts = csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=MISSING)  # fmt: skip
-            table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter=delimiter), convert_options=texts)
+            table = csv.read_csv(
+                path, parse_options=csv.ParseOptions(delimiter=delimiter), convert_options=texts
+            )
     except (pa.ArrowInvalid, UnicodeDecodeError, OSError) as problem:
         raise BadInput(f"it cannot be read: {str(problem).splitlines()[0]}", "a Parquet file, or CSV in UTF-8", "export it again", file=name) from None  # fmt: skip
     spelled = {c.strip().upper(): c for c in table.column_names}
@@ -147,7 +149,10 @@ def _hours(column: Any, name: str, notes: list[str]) -> Any:
     import pyarrow as pa
 
     kind = column.type
-    wrong = {"needed": "an hour such as 2026-10-05 13:00, in UTC", "remedy": "write it so, with its zone or in UTC"}
+    wrong = {
+        "needed": "an hour such as 2026-10-05 13:00, in UTC",
+        "remedy": "write it so, with its zone or in UTC",
+    }
     if pa.types.is_timestamp(kind):
         moments = pd.Series(pd.to_datetime(column.to_pandas(), utc=True))
         zoned = kind.tz is not None
@@ -198,14 +203,16 @@ def _use(column: Any, name: str) -> tuple[Any, Any]:
     wrong = {"file": name, "column": "NORM_USAGE"}
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         texts = column.to_pandas()
-        values = pd.to_numeric(texts, errors="coerce")
+        values: Any = pd.to_numeric(texts, errors="coerce")
         if (at := _first(values.isna() & texts.notna())) is not None:
             raise BadInput(repr(texts.iloc[at]), "a number such as 1234.56, or nothing", "write it without separators of thousands", row=_row(at), **wrong)  # fmt: skip
     else:
         values = column.cast(pa.float64()).to_pandas()
     use = values.to_numpy(dtype=float, na_value=np.nan)
     if (at := _first(np.isinf(use))) is not None:
-        raise BadInput("infinite use", "a number", "leave it empty where it is not known", row=_row(at), **wrong)
+        raise BadInput(
+            "infinite use", "a number", "leave it empty where it is not known", row=_row(at), **wrong
+        )
     if (at := _first(use < 0)) is not None:
         raise BadInput(
             f"negative use, {use[at]:g}",
@@ -254,7 +261,9 @@ def _goes_forward(day: str) -> bool:
     return at.weekday() == 6 and (north or (at.month == 10 and at.day <= 7))
 
 
-def _regions(hours: Any, regions: Any, kinds: Any, use: Any, missing: Any, notes: list[str], name: str) -> list[Demand]:
+def _regions(
+    hours: Any, regions: Any, kinds: Any, use: Any, missing: Any, notes: list[str], name: str
+) -> list[Demand]:
     import numpy as np
 
     found = []
@@ -345,7 +354,9 @@ def planned(path: Path | str, regions: list[Demand]) -> list[Planned]:
         raise BadInput(f"columns {', '.join(header) or 'none'}", f"columns {', '.join(PLANNED)}", f"mend {', '.join(wrong)}", file=name, row=1, column=wrong[0] if wrong else None)  # fmt: skip
     for at, cells in enumerate(csv.reader(text[1:])):
         if any(c.strip() for c in cells):
-            found.append(_plan(dict(zip(header, (c.strip() for c in cells), strict=False)), known, name, _row(at)))
+            found.append(
+                _plan(dict(zip(header, (c.strip() for c in cells), strict=False)), known, name, _row(at))
+            )
     return found
 
 
@@ -368,7 +379,9 @@ def _plan(cell: dict[str, str], known: dict[str, Demand], name: str, row: int) -
         try:
             days[column] = parse_day(cell[column])
         except Exception:
-            raise wrong(column, repr(cell[column]), "a day as YYYY-MM-DD", "write it like 2026-10-05") from None
+            raise wrong(
+                column, repr(cell[column]), "a day as YYYY-MM-DD", "write it like 2026-10-05"
+            ) from None
     if days["end"] < days["start"]:
         raise wrong("end", f"{days['end']} lies before the start, {days['start']}", "an end on or after the start", "swap them or mend one")  # fmt: skip
     try:

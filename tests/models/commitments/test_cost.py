@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.models.commitments.worlds import hours, plain_cost, region
 
 from helpers.models.commitments.cost import Purchase, Terms, bill, held
-
-from tests.models.commitments.worlds import hours, plain_cost, region
 
 
 def test_two_hours_by_hand():
@@ -57,7 +56,12 @@ def test_equals_plain_code_whatever_is_bought(seed):
     start = datetime(2021, 2, 1, tzinfo=UTC)
     rows = [(start + timedelta(hours=h), k, use[h, i]) for h in range(many) for i, k in enumerate("ABC")]
     records = [
-        {"month": f"2021-{2 + b.month:02d}-01", "instrument": "portfolio" if b.type is None else "type", "type": None if b.type is None else "ABC"[b.type], "quantity": b.quantity}  # fmt: skip
+        {
+            "month": f"2021-{2 + b.month:02d}-01",
+            "instrument": "portfolio" if b.type is None else "type",
+            "type": None if b.type is None else "ABC"[b.type],
+            "quantity": b.quantity,
+        }
         for b in buys
     ]
     paid, demand = plain_cost(records, rows, 0.55, 0.72, 2, date(2021, 3, 1))

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
+from tests.models.commitments.worlds import hours, migrating, region
 
 from helpers.models.commitments import rules
 from helpers.models.commitments.cost import Terms, bill
 from helpers.models.commitments.cover import Limit, Offers, Rows, cheapest
 from helpers.models.commitments.optimum import optimum
-
-from tests.models.commitments.worlds import hours, migrating, region
 
 
 def whole(use, rates):
@@ -56,7 +55,9 @@ def test_grouped_hours_lose_nothing(seed):
 def test_one_type_alone_is_the_newsvendor():
     use = np.random.default_rng(2).gamma(4, 10, (1000, 1))
     offers = Offers(np.array([-1]), np.array([700.0]), np.ones((1, 1), dtype=bool))
-    found = cheapest(Rows.plain(use, np.zeros(1000, dtype=int)), offers, (np.zeros((1, 1)), np.zeros(1)), tolerance=1e-9)
+    found = cheapest(
+        Rows.plain(use, np.zeros(1000, dtype=int)), offers, (np.zeros((1, 1)), np.zeros(1)), tolerance=1e-9
+    )
     assert (use > found.bought[0]).mean() == pytest.approx(0.7, abs=0.002)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.models.commitments.worlds import hours, migrating, region
 
 from helpers.models.commitments.lifetimes import Lifetimes, fates
-
-from tests.models.commitments.worlds import hours, migrating, region
 
 
 def test_a_replaced_type_and_its_day():

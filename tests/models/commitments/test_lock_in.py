@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.models.commitments.worlds import hours, region
 
 from helpers.models.commitments.cost import Purchase, Terms
 from helpers.models.commitments.lock_in import Standing, exposure, months, standing, unused
-
-from tests.models.commitments.worlds import hours, region
 
 
 def test_months_per_committed_money_and_per_use():

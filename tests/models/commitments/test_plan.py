@@ -98,7 +98,9 @@ def test_the_frontier_rises_to_the_chosen_point():
 def test_less_daring_settings_buy_less():
     whole = plan(DEMAND, NONE, Settings(START, OFFERS)).purchases["quantity"].sum()
     # trough 50: aggressiveness changes nothing where the best is the trough itself
-    assert plan(DEMAND, NONE, Settings(START, OFFERS, aggressiveness=0)).purchases["quantity"].sum() == pytest.approx(whole)
+    assert plan(DEMAND, NONE, Settings(START, OFFERS, aggressiveness=0)).purchases[
+        "quantity"
+    ].sum() == pytest.approx(whole)
     fall = plan(DEMAND, NONE, Settings(START, OFFERS, decline=0.3)).purchases["quantity"].sum()
     assert float(fall) == pytest.approx(0.7 * float(whole))
 
@@ -107,7 +109,8 @@ def test_aggressiveness_goes_from_the_trough_to_the_best():
     table = DEMAND.copy()
     table.loc[(table["type"] == "old") & (table["hour"].dt.hour < 4), "demand"] = 10.0  # nights are lower
     sums = [
-        float(plan(table, NONE, Settings(START, OFFERS, aggressiveness=a)).purchases["quantity"].sum()) for a in (0, 0.5, 1)
+        float(plan(table, NONE, Settings(START, OFFERS, aggressiveness=a)).purchases["quantity"].sum())
+        for a in (0, 0.5, 1)
     ]
     assert sums == pytest.approx([30, 40, 50])
 

@@ -7,14 +7,13 @@ from datetime import date
 
 import numpy as np
 import pytest
+from tests.models.commitments.worlds import hours, migrating, region
 
 from helpers.models.commitments import rules
 from helpers.models.commitments.answer import answers, upcoming, worst_quarter
 from helpers.models.commitments.cost import Terms, bill
 from helpers.models.commitments.planner import Move
 from helpers.models.commitments.walk_forward import walk
-
-from tests.models.commitments.worlds import hours, migrating, region
 
 FLEXIBLE = Terms(type_rate=None)
 

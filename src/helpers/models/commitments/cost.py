@@ -77,8 +77,6 @@ class Bill:
         Paid in all; what the same use costs on demand; paid for commitments; units of commitments that were used.
     standing : array
         Units of commitments, used or not.
-    covered : array
-        Use that commitments covered, at on-demand price.
     """
 
     month: Array
@@ -104,7 +102,9 @@ class Bill:
         return self.used.sum() / self.standing.sum() if self.standing.sum() else float("nan")
 
 
-def bill(history: History, purchases: Sequence[Purchase], terms: Terms, first: int, last: int | None = None) -> Bill:
+def bill(
+    history: History, purchases: Sequence[Purchase], terms: Terms, first: int, last: int | None = None
+) -> Bill:
     """Every known hour from month `first` to before month `last`."""
     month = history.month
     counts = history.known & (month >= first) & (month < (history.months if last is None else last))

@@ -48,8 +48,7 @@ class History:
     def month(self) -> Array:
         """Month of each hour, counted from the first whole one; -1 before it."""
         hours = self.start + np.arange(len(self.use)).astype("timedelta64[h]")
-        number = hours.astype("datetime64[M]").astype(int) - np.datetime64(str(self.first), "M").astype(int)
-        return number
+        return hours.astype("datetime64[M]").astype(int) - np.datetime64(str(self.first), "M").astype(int)
 
     @property
     def months(self) -> int:

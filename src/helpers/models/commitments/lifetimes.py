@@ -30,7 +30,10 @@ ENTRY = np.arange(0.0, 37.0, 3.0)  # ages that a type may have had when the data
 THERE_FROM_THE_START = 14  # days: used within these, its age is not known
 MATERIAL, STEADY = 0.05, 0.95  # share of its region's demand and of its hours in some four weeks
 REPLACED, REMAINS = 0.3, 0.7  # its last week to its best month; the region's to that month's
-LATE_EVENTS, LATE_MONTHS = 2.0, 12.0  # prior for the wait between regions: two replacements in twelve months of danger
+LATE_EVENTS, LATE_MONTHS = (
+    2.0,
+    12.0,
+)  # prior for the wait between regions: two replacements in twelve months of danger
 CAUTION = 1.5  # an unknown age is a guess, not a fact: its danger counts that much more
 LEFT = 0.3  # share of a term that a type still serves once it is being replaced here
 

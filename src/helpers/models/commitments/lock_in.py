@@ -103,7 +103,7 @@ class Exposure:
 
 def exposure(history: History, purchases: Sequence[Purchase], terms: Terms, first: int) -> Exposure:
     """Lock-in and loss at every evaluated month's start, just after its purchases."""
-    month, found = history.month, []
+    month, found, nan = history.month, [], float("nan")
     for now in range(first, history.months):
         hour = int(np.argmax(month == now))
         window = history.use[max(hour - DAYS * HOURS_A_DAY, 0) : hour]
@@ -111,7 +111,7 @@ def exposure(history: History, purchases: Sequence[Purchase], terms: Terms, firs
         lock = months(stands, float(window.sum(1).mean()) if len(window) else 0.0)
         found.append((*lock, unused(stands, window)))
     if not found:
-        return Exposure(*[float("nan")] * 4)
+        return Exposure(nan, nan, nan, nan)
     table = np.array(found)
-    mean = [float(np.nanmean(c)) if np.isfinite(c).any() else float("nan") for c in table.T]
-    return Exposure(*mean, float(table[:, 2].max()))
+    committed, usage, lost = (float(np.nanmean(c)) if np.isfinite(c).any() else nan for c in table.T)
+    return Exposure(committed, usage, lost, float(table[:, 2].max()))

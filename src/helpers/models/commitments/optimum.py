@@ -34,7 +34,7 @@ def optimum(
     offers = Offers(kind, covers @ hours * rate, covers)
     found = cheapest(Rows.plain(use, slot), offers, none, tolerance=tolerance)
     bought = [
-        Purchase(first + at % months, None if kind[at] < 0 else int(kind[at]), float(found.bought[at]))
+        Purchase(first + int(at) % months, None if kind[at] < 0 else int(kind[at]), float(found.bought[at]))
         for at in np.flatnonzero(found.bought > 1e-6)
     ]
     return bought, 1 - found.bound / use.sum()

@@ -20,14 +20,15 @@ from helpers.models.commitments import lock_in
 from helpers.models.commitments.cover import Limit
 from helpers.models.commitments.history import HOURS_A_DAY, History
 from helpers.models.commitments.lifetimes import Lifetimes
-from helpers.models.commitments.planner import Move, Option, Situation, decide
 from helpers.models.commitments.lock_in import Standing
+from helpers.models.commitments.planner import Move, Option, Situation, decide
 from helpers.models.commitments.walk_forward import alive, recent
 from helpers.terms.errors import Refused
 from helpers.terms.period import Month
 
 Array = Any
 HOURS_A_MONTH, DAYS_A_MONTH, QUARTER = 730, 30.44, 3
+SUMS: tuple[str, ...] = ("paid", "on_demand", "committed", "used", "standing")
 UPFRONT = {"none": 0.0, "partial": 0.5, "all": 1.0}
 CENT = Decimal("0.01")
 SURE = 0.9  # a type expected to serve less of the year is named as in danger
@@ -157,7 +158,11 @@ def histories(demand: pd.DataFrame, until: date) -> list[History]:
         whole = pd.date_range(table.index.min(), pd.Timestamp(until), freq=grain, inclusive="left")
         known = np.repeat(whole.isin(table.index), each)
         use = np.repeat(table.reindex(whole, fill_value=0.0).to_numpy() / each, each, axis=0)
-        found.append(History(str(name), np.datetime64(whole[0], "h"), tuple(str(c) for c in table.columns), use, known))
+        found.append(
+            History(
+                str(name), np.datetime64(str(whole[0]), "h"), tuple(str(c) for c in table.columns), use, known
+            )
+        )
     return found
 
 
@@ -168,14 +173,18 @@ def _pools(
     for history in histories(demand, settings.start):
         window, days = recent(history)
         if "hour" not in demand:
-            notes.append(f"{history.name}: demand is known by day, so what hours differ within a day is not seen")
+            notes.append(
+                f"{history.name}: demand is known by day, so what hours differ within a day is not seen"
+            )
         if not window.sum():
             notes.append(f"{history.name}: no demand in the last four weeks, so nothing is bought")
         found.append(_pool(history, window, days, existing, settings, events))
     return found
 
 
-def _pool(history: History, window: Array, days: Array, existing: Any, settings: Settings, events: Any) -> _Pool:
+def _pool(
+    history: History, window: Array, days: Array, existing: Any, settings: Settings, events: Any
+) -> _Pool:
     offers = settings.instruments
     if "pool" in offers:
         mine = offers["pool"].fillna("").astype(str).isin(["", history.name])
@@ -183,12 +192,20 @@ def _pool(history: History, window: Array, days: Array, existing: Any, settings:
     options, upfront, payments = [], [], []
     for row in offers.to_dict("records"):
         payment = str(row.get("payment") or "none")
-        options.append(Option(row["scope"], float(row["rate"]), int(row["term"]), str(row.get("name") or row["scope"])))
+        options.append(
+            Option(row["scope"], float(row["rate"]), int(row["term"]), str(row.get("name") or row["scope"]))
+        )
         upfront.append(UPFRONT[payment])
         payments.append(payment)
-    held = existing[existing["pool"].astype(str) == history.name].to_dict("records") if len(existing) else []
+    own: Any = existing[existing["pool"].astype(str) == history.name] if len(existing) else existing
+    held = own.to_dict("records")
     before = [
-        (str(r["type"]) if _given(r["type"]) else None, float(r["quantity"]), float(r["rate"]), _date(r["ends"]))
+        (
+            str(r["type"]) if _given(r["type"]) else None,
+            float(r["quantity"]),
+            float(r["rate"]),
+            _date(r["ends"]),
+        )
         for r in held
     ]
     moves = ()
@@ -196,7 +213,9 @@ def _pool(history: History, window: Array, days: Array, existing: Any, settings:
         mine = events[events["pool"].astype(str) == history.name]
         seen = [r for r in mine.to_dict("records") if _date(r["known_on"]) <= settings.start]
         moves = tuple(
-            Move(_date(r["start"]), _date(r["end"]), str(r["from_type"]), str(r["to_type"]), float(r["share"]))
+            Move(
+                _date(r["start"]), _date(r["end"]), str(r["from_type"]), str(r["to_type"]), float(r["share"])
+            )
             for r in seen
         )
     return _Pool(history, window * (1 - settings.decline), days, options, upfront, payments, before, moves)
@@ -207,7 +226,7 @@ def _given(value: Any) -> bool:
 
 
 def _date(value: Any) -> date:
-    return pd.Timestamp(value).date()
+    return pd.to_datetime(value).date()
 
 
 def _standing(pool: _Pool, settings: Settings, ahead: int) -> list[Standing]:
@@ -215,12 +234,16 @@ def _standing(pool: _Pool, settings: Settings, ahead: int) -> list[Standing]:
     day = Month.of(settings.start).plus(ahead).start.date()
     types = pool.history.types
     found = [
-        Standing(_place(types, t), u, r, (ends - day).days / DAYS_A_MONTH) for t, u, r, ends in pool.before if ends > day
+        Standing(_place(types, t), u, r, (ends - day).days / DAYS_A_MONTH)
+        for t, u, r, ends in pool.before
+        if ends > day
     ]
     for bought, at, kind, units, _ in pool.bought:
         option = pool.options[at]
         if bought <= ahead < bought + option.term:
-            found.append(Standing(_place(types, kind), units, option.rate, float(bought + option.term - ahead)))
+            found.append(
+                Standing(_place(types, kind), units, option.rate, float(bought + option.term - ahead))
+            )
     return found
 
 
@@ -258,7 +281,9 @@ def _ladder(pool: _Pool, settings: Settings, lifetimes: Lifetimes, pools: list[_
             found = decide(now, pool.options, limits=_tamed(limits, settings, now, found.units.sum()))
         for at, i in np.argwhere(found.units > 0):
             kind = None if i == len(now.types) else now.types[i]
-            pool.bought.append((ahead, int(at), kind, float(found.units[at, i]), _why(now, kind, found.units[:, :-1].sum(0))))
+            pool.bought.append(
+                (ahead, int(at), kind, float(found.units[at, i]), _why(now, kind, found.units[:, :-1].sum(0)))
+            )
         before = (_standing(pool, settings, ahead), state[1])
 
 
@@ -279,7 +304,9 @@ def _trough(now: Situation) -> float:
     return float(now.window.sum(1).min())
 
 
-def _limits(pool: _Pool, settings: Settings, now: Situation, ahead: int, pools: list[_Pool], only: str = "") -> Any:
+def _limits(
+    pool: _Pool, settings: Settings, now: Situation, ahead: int, pools: list[_Pool], only: str = ""
+) -> Any:
     """The settings as limits on what is bought in a month."""
     size = float(now.window.sum(1).mean())
     standing = _standing(pool, settings, ahead)
@@ -356,7 +383,11 @@ def _why(now: Situation, kind: str | None, units: Array) -> str:
     if kind is None:
         size = now.window.mean(0)
         left = size > np.maximum(0.05 * size.sum(), 2 * (now.by_type + units))
-        named = [t for t, is_left, lives in zip(now.types, left, now.alive[:, :12].mean(1), strict=True) if is_left and lives < SURE]
+        named = [
+            t
+            for t, is_left, lives in zip(now.types, left, now.alive[:, :12].mean(1), strict=True)
+            if is_left and lives < SURE
+        ]
         because = f"; {', '.join(named)} may be replaced within the term" if named else ""
         return f"steady use that commitments to types leave over{because}"
     lives = now.alive[now.types.index(kind), :12].mean()
@@ -381,7 +412,7 @@ def _table(pools: list[_Pool], settings: Settings) -> pd.DataFrame:
 
 def _costs(pool: _Pool, settings: Settings) -> dict[str, float]:
     """Over the ladder's months with the demand as it is: paid, on demand, used and standing units."""
-    sums = dict.fromkeys(("paid", "on_demand", "committed", "used", "standing"), 0.0)
+    sums: dict[str, float] = dict.fromkeys(SUMS, 0.0)
     if not len(pool.window):
         return sums
     true = _true(pool, settings)
@@ -405,7 +436,9 @@ def _true(pool: _Pool, settings: Settings) -> Array:
 def _moved(pool: _Pool, use: Array, settings: Settings, ahead: int) -> tuple[Array, Array]:
     """Demand by type in a month ahead, and what has moved to types not yet seen."""
     use, away = use.copy(), np.zeros(len(use))
-    middle = np.array([np.datetime64(Month.of(settings.start).plus(ahead).start.date(), "D").astype(int) + 15])
+    middle = np.array(
+        [np.datetime64(Month.of(settings.start).plus(ahead).start.date(), "D").astype(int) + 15]
+    )
     types = pool.history.types
     for move in pool.moves:
         if move.source not in types:
@@ -461,7 +494,7 @@ def _figures(pools: list[_Pool], settings: Settings) -> pd.DataFrame:
 
 
 def _total(parts: list[dict[str, float]]) -> dict[str, float]:
-    return {n: sum(p[n] for p in parts) for n in ("paid", "on_demand", "committed", "used", "standing")}
+    return {n: sum(p[n] for p in parts) for n in SUMS}
 
 
 def _share(part: float, whole: float) -> float:
@@ -490,5 +523,7 @@ def _frontier(pools: list[_Pool], settings: Settings, lifetimes: Lifetimes) -> p
             mine = pools
         sums = _total([_costs(p, settings) for p in mine])
         saved = sums["on_demand"] - sums["paid"]
-        rows.append((_lock_in(mine, settings)[1], _money(saved), _share(saved, sums["on_demand"]), share == 1))
+        rows.append(
+            (_lock_in(mine, settings)[1], _money(saved), _share(saved, sums["on_demand"]), share == 1)
+        )
     return pd.DataFrame(rows, columns=["lock_in", "savings", "esr", "chosen"])

@@ -135,7 +135,9 @@ def decide(
     lives = _lives(now)
     bet = _bet(now, options, lives)
     slots, rows = _rows(now, bet, futures, options, lives)
-    columns = [(at, i) for at, o in enumerate(options) for i in (range(len(bet)) if o.scope == "type" else (None,))]
+    columns = [
+        (at, i) for at, o in enumerate(options) for i in (range(len(bet)) if o.scope == "type" else (None,))
+    ]
     if not columns:
         return nothing
     standing = np.append(now.by_type[bet], 0.0)
@@ -143,7 +145,9 @@ def decide(
     offers = _offers(columns, options, slots)
     named = [(options[at], None if i is None else now.types[bet[i]]) for at, i in columns]
     wanted = [_widened(one, len(slots)) for one in (limits(named) if limits else ())]
-    wanted += [_capped(len(columns), len(slots), at, s.most) for at, s in enumerate(slots) if np.isfinite(s.most)]
+    wanted += [
+        _capped(len(columns), len(slots), at, s.most) for at, s in enumerate(slots) if np.isfinite(s.most)
+    ]
     answer = cheapest(rows, offers, held, limits=tuple(wanted), tolerance=tolerance, rounds=6)
     for (at, i), many in zip(columns, answer.bought, strict=False):  # later purchases stand behind
         units[at, -1 if i is None else bet[i]] += many
@@ -221,7 +225,9 @@ def _moved(now: Situation, state: Any) -> tuple[Array, Array]:
             source = now.types.index(plan.source)
             left = plan.stays(share, now.days)
             if plan.target in now.types:
-                arrived[:, now.types.index(plan.target)] += now.window[:, source] * stays[:, source] * (1 - left)
+                arrived[:, now.types.index(plan.target)] += (
+                    now.window[:, source] * stays[:, source] * (1 - left)
+                )
             stays[:, source] *= left
     return 1 - stays, arrived
 
@@ -270,7 +276,14 @@ def _rows(
             left = use.copy()
             left[:, j] = 0
             again = np.inf if one.begins else later + float(use[:, j].mean())
-            add(one.begins, left, gone + use[:, j], chance[j + 1], rates["pool"] if rates["pool"] < 1 else cheap, again)
+            add(
+                one.begins,
+                left,
+                gone + use[:, j],
+                chance[j + 1],
+                rates["pool"] if rates["pool"] < 1 else cheap,
+                again,
+            )
     return slots, Rows.joined(parts)
 
 
@@ -288,7 +301,9 @@ def _offers(columns: list[tuple[int, int | None]], options: Sequence[Option], sl
     now = np.array([[options[at].term > s.begins for s in slots] for at, _ in columns])
     return Offers(
         np.array([-1 if i is None else i for _, i in columns] + [-1] * len(slots)),
-        np.array([options[at].rate * options[at].term for at, _ in columns] + [s.rate * s.weight for s in slots]),
+        np.array(
+            [options[at].rate * options[at].term for at, _ in columns] + [s.rate * s.weight for s in slots]
+        ),
         np.vstack([now, np.eye(len(slots), dtype=bool)]),
     )
 

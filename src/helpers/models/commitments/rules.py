@@ -47,7 +47,9 @@ def least(history: History, terms: Terms, first: int, *, days: int = 30) -> list
     return _topped_up(history, terms, first, targets, days * HOURS_A_DAY)
 
 
-def ladder(history: History, terms: Terms, first: int, *, share: float = 0.5, days: int = 30) -> list[Purchase]:
+def ladder(
+    history: History, terms: Terms, first: int, *, share: float = 0.5, days: int = 30
+) -> list[Purchase]:
     """A fixed mix: types up to `share` of their quantile, the flexible instrument up to the quantile of the rest."""
 
     def targets(window: Array, by_type: Array) -> tuple[Array, float]:
@@ -56,9 +58,7 @@ def ladder(history: History, terms: Terms, first: int, *, share: float = 0.5, da
             wanted = np.maximum(share * np.quantile(window, 1 - terms.type_rate, axis=0), by_type)
         if terms.portfolio_rate is None:
             return wanted, 0.0
-        return wanted, float(
-            np.quantile(np.clip(window - wanted, 0, None).sum(1), 1 - terms.portfolio_rate)
-        )
+        return wanted, float(np.quantile(np.clip(window - wanted, 0, None).sum(1), 1 - terms.portfolio_rate))
 
     return _topped_up(history, terms, first, targets, days * HOURS_A_DAY)
 
@@ -75,9 +75,7 @@ def young(history: History, terms: Terms, first: int, *, months: float, days: in
             wanted = np.maximum(by_type, np.quantile(window, 1 - terms.type_rate, axis=0) * fresh)
         if terms.portfolio_rate is None:
             return wanted, 0.0
-        return wanted, float(
-            np.quantile(np.clip(window - wanted, 0, None).sum(1), 1 - terms.portfolio_rate)
-        )
+        return wanted, float(np.quantile(np.clip(window - wanted, 0, None).sum(1), 1 - terms.portfolio_rate))
 
     return _topped_up(history, terms, first, targets, days * HOURS_A_DAY, end)
 

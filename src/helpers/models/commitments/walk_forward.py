@@ -60,7 +60,9 @@ def walk(
     """
     lives = chances(regions, terms, first)
     return {
-        r.name: alone(r, terms, first, lives[r.name], (plans or {}).get(r.name, ()), pace=pace, decline=decline)
+        r.name: alone(
+            r, terms, first, lives[r.name], (plans or {}).get(r.name, ()), pace=pace, decline=decline
+        )
         for r in regions
     }
 
