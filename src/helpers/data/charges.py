@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 from helpers.data import allocation, layout, shared
 from helpers.data.engine import engine, listed, lock, unreadable
 from helpers.data.history import State
-from helpers.terms.errors import Damaged, Refused
+from helpers.terms.errors import Damaged, Refused, UsageError
 
 if TYPE_CHECKING:
     import ibis
 
+ENGINE = "FINOPS_ENGINE"
+ENGINES = ("duckdb", "spark")
+
 
 def open_charges(
-    store: Path | str, as_of: date | None = None, *, memory: str = "1GB", threads: int | None = None
+    store: Path | str,
+    as_of: date | None = None,
+    *,
+    memory: str = "1GB",
+    threads: int | None = None,
+    on: str = "",
 ) -> ibis.Table:
     """The charges of a store, as of a day, as an Ibis table with FOCUS 1.4 column ids.
 
@@ -29,6 +38,9 @@ def open_charges(
         What the engine may use before it spills to a temporary folder.
     threads : int, optional
         Cores; all when None.
+    on : str
+        Engine: ``duckdb`` (embedded) or ``spark`` (`helpers.data.spark`; docs/engines.md); empty for
+        ``$FINOPS_ENGINE``, else ``duckdb``. `memory` and `threads` are the embedded engine's.
 
     Returns
     -------
@@ -53,6 +65,10 @@ def open_charges(
     import duckdb
     import ibis
 
+    if chosen(on) == "spark":
+        from helpers.data import spark
+
+        return spark.charges(store, as_of)
     store = layout.need(store)
     ready = shared.charges(store, as_of)
     if ready:
@@ -116,3 +132,18 @@ def stored_sql(files: list[Path], state: State) -> str:
     names = ", ".join(layout.quoted(c) for c in columns)
     # union_by_name opens every footer before the first row, so only where the files differ
     return f"SELECT {names} FROM read_parquet({listed(files)}, union_by_name = {str(not alike).lower()})"
+
+
+def chosen(on: str = "") -> str:
+    """The engine's name, once it is known.
+
+    Raises
+    ------
+    UsageError
+    """
+    name = on or os.environ.get(ENGINE, "") or ENGINES[0]
+    if name not in ENGINES:
+        raise UsageError(
+            f"engine {name[:40]!r}", f"one of {', '.join(ENGINES)}", f"mend {ENGINE}, or leave it empty"
+        )
+    return name

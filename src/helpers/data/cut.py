@@ -39,8 +39,10 @@ def departments(store: Path | str) -> tuple[str, ...] | None:
 
 def worked(said: Mapping[str, Any]) -> None:
     """`cut` in a process of its own: a refusal goes to the parent as one line of JSON."""
+    import os
     import sys
 
+    os.umask(0o077)  # what the engine spills to a temporary folder is nobody else's to read either
     try:
         cut(said["store"], said["departments"], said["target"], said["of"])
     except KitError as problem:
@@ -425,16 +427,37 @@ def cut_rows(
     return rows
 
 
+def treatment(name: str, columns: Sequence[str]) -> str:
+    """What stays of a companion table, in words: docs/security.md says it of each."""
+    if name in FACTS:
+        return "whole: a fact about nobody's cost"
+    if name in _SPECIAL:
+        return " ".join((_SPECIAL[name].__doc__ or "").split()).rstrip(".")
+    if name in ACCOUNTS:
+        return "rows of accounts whose charges are all the viewer's"
+    if name in PRODUCTS:
+        return "rows of products whose charges are the viewer's and nobody else's"
+    words = {
+        "department": "of the viewer's departments",
+        "resource_id": "of resources that are the viewer's alone",
+        "product": "of products that are the viewer's alone",
+    }
+    known = [words[c] for c in words if c in columns]
+    return f"rows {', '.join(known)}" if known else "left out"
+
+
 def _mine(whole: _Whole) -> set[str]:
     return {r[0] for r in whole.rows("FROM kit_mine")}
 
 
 def _of_department(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
+    """Rows of the viewer's departments."""
     mine = _mine(whole)
     return [r for r in rows if r["department"] in mine]
 
 
 def _of_resources(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
+    """Rows of resources that are the viewer's alone."""
     found = whole.seen("ResourceId", [r["resource_id"] for r in rows if r["resource_id"]])
     return [r for r in rows if found.get(r["resource_id"], (False, False)) == (True, False)]
 
@@ -450,11 +473,13 @@ def _wholly_own(rows: list[dict[str, Any]], column: str, whole: _Whole) -> list[
 
 
 def _of_sources(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
+    """Rows of exports from which the viewer has charges."""
     mine = {s for (s,) in whole.rows("SELECT DISTINCT x_KitSource FROM kept")}
     return [r for r in rows if r["source"] in mine]
 
 
 def _of_skus(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
+    """Rows of SKUs that the viewer's charges have."""
     found = whole.seen("SkuId", [r["sku_id"] for r in rows])
     found |= {
         k: v for k, v in whole.seen("SkuPriceId", [r["sku_id"] for r in rows]).items() if k not in found
@@ -474,6 +499,7 @@ def _policy(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
 
 
 def _tag_mapping(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
+    """Rows whose tag and value the viewer's charges have."""
     return [r for r in rows if whole.seen(f"tag:{r['key']}", [r["value"]]).get(r["value"], (False,))[0]]
 
 
@@ -497,6 +523,7 @@ def _scoped(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
 
 
 def _matching(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
+    """Rows that fit charges of the viewer."""
     return [r for r, (own, _) in zip(rows, _matches(rows, whole), strict=True) if own]
 
 

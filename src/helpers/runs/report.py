@@ -333,6 +333,7 @@ def _work(path: Path, scratch: Path, given: Mapping[str, str], how: How) -> None
                 "inputs": found["data"],
                 "reconciliation": found["reconciliation"],
                 "packages": _packages(),
+                **_shown(),
                 "started": started.isoformat(timespec="seconds"),
                 "timings": {
                     "seconds": {
@@ -463,7 +464,23 @@ def _told(problem: BaseException, scratch: Path) -> dict[str, Any]:
 
 
 def _page_title(path: Path, found: Mapping[str, Any]) -> str:
-    return f"{notebooks.title(path)}, {found['month']}"
+    from helpers.views.words import term
+
+    return f"{term(notebooks.title(path))}, {found['month']}"
+
+
+def _shown() -> dict[str, Any]:
+    """Engine, language and look, where they are not the kit's own."""
+    from helpers.data.charges import ENGINE, ENGINES
+    from helpers.views import look, words
+
+    own, language = look.current(), words.language()
+    engine = os.environ.get(ENGINE, "")
+    return (
+        ({"engine": engine} if engine not in ("", ENGINES[0]) else {})
+        | ({"look": {"sha256": own.sha256, "name": own.name}} if own.sha256 else {})
+        | ({"language": language} if language != words.SOURCE else {})
+    )
 
 
 def _packages() -> dict[str, str]:

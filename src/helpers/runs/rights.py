@@ -32,7 +32,7 @@ from typing import Any
 
 from helpers.data import layout
 from helpers.terms import errors
-from helpers.terms.errors import BadInput, KitError, Refused
+from helpers.terms.errors import BadInput, KitError, Refused, UsageError
 
 ALL = "all"
 LONGEST = 200  # signs of a name
@@ -94,6 +94,26 @@ class Viewer:
                 f"no page {notebook_id[:60]!r} for you",
                 "a page that your rights name",
                 "ask whoever runs this server",
+            )
+
+    def check(self, asked: Mapping[str, str]) -> None:
+        """Refuse a department that is not among the person's, in a sentence that names only their own.
+
+        Parameters
+        ----------
+        asked : mapping
+            Parameters of a page or report.
+
+        Raises
+        ------
+        UsageError
+        """
+        department = asked.get("department", "")
+        if department and not self.may_see(department):
+            raise UsageError(
+                f"no department {department[:80]!r} for you",
+                f"one of {', '.join(self.departments or ())}",
+                "leave it empty for all that is yours",
             )
 
 
