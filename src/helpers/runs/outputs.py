@@ -67,7 +67,7 @@ def write(folder: Path, notebook: Any, title: str) -> dict[str, Any]:
 
 def shown(found: Mapping[str, Any]) -> dict[str, Any]:
     """The results with what was delivered instead of how the store lies on disk: equal inputs give equal files."""
-    return {**found, "data": _inputs(found["data"])}
+    return {**found, "data": inputs(found["data"])}
 
 
 def results_text(found: Mapping[str, Any]) -> str:
@@ -87,7 +87,7 @@ def _write_file(folder: Path, name: str, text: str) -> None:
     (folder / name).write_text(text, "utf-8")
 
 
-def _inputs(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+def inputs(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """What was delivered, not how the store lies on disk: a compaction or another order of deliveries changes nothing.
 
     The manifest has the whole snapshot.
