@@ -255,9 +255,8 @@ def _zipped(report: Path, files: Sequence[Path]) -> bytes:
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
-            entry = zipfile.ZipInfo(
-                path.name, (2026, 1, 1, 0, 0, 0)
-            )  # a fixed time: equal files, equal archive
+            # a fixed time: equal files, equal archive
+            entry = zipfile.ZipInfo(path.relative_to(report).as_posix(), (2026, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
     return held.getvalue()

@@ -146,7 +146,7 @@ def mail(told: News, link: str = "", cids: Sequence[str] = ()) -> str:
     cids : sequence of str
         Content id of each finding's picture, empty for none.
     """
-    c = theme.LIGHT
+    c = theme.palettes()[0]
     font = "font-family:Segoe UI,Helvetica,Arial,sans-serif"
 
     def para(words: str, style: str) -> str:

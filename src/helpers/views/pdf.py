@@ -158,8 +158,10 @@ def _picture(node: Node) -> dict[str, str]:
 
 def light(svg: str) -> str:
     """A picture of ours with its colours as they are on paper: what draws PDF and PNG knows no CSS variables."""
+    own = dict(re.findall(r"--kit-([a-z-]+):(#[0-9a-fA-F]{3,8})", svg.partition("@media")[0]))
+    colours = theme.palettes()[0] | own  # as it was drawn, whose look ever that was
     svg = re.sub(r"<style>:root\{.*?</style>", "", svg, count=1, flags=re.S)
-    return re.sub(r"var\(--kit-([a-z-]+)\)", lambda m: theme.LIGHT.get(m[1], theme.LIGHT["ink"]), svg)
+    return re.sub(r"var\(--kit-([a-z-]+)\)", lambda m: colours.get(m[1], colours["ink"]), svg)
 
 
 def _framed(png: str) -> str:
@@ -495,7 +497,7 @@ def render(notebook: Any, found: Mapping[str, Any], *, title: str, lang: str = "
         "lang": lang,
         "fonts": FONTS,
         "mono": (*MONO, *FONTS),
-        "colours": theme.LIGHT,
+        "colours": theme.palettes()[0],
         "blocks": shown,
     }
     try:
@@ -579,5 +581,5 @@ def drawable(svg: str) -> bool:
 
 def png(svg: str, width: float, ppi: float = 192) -> bytes:
     """An SVG picture of ours as PNG on white paper; `width` in CSS px, by default at double resolution."""
-    value = {"svg": light(svg), "width": width * 0.75, "paper": theme.LIGHT["paper"]}
+    value = {"svg": light(svg), "width": width * 0.75, "paper": theme.palettes()[0]["paper"]}
     return compiled("picture.typ", value, date(2026, 1, 1), "png", ppi)
