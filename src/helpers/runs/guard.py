@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -350,11 +351,13 @@ class Owned:
         super().__init__(*args, **kwargs)
         self.owners: dict[str, str] = {}
         self._since: dict[str, float | None] = {}  # None while its page is being made
+        self.coming: Counter[str] = Counter()  # key -> pages being made
         self._reaping: Any = None
 
     def room_for(self, key: str) -> bool:
-        """Whether the person may have one more."""
-        return sum(1 for k, owner in self.owners.items() if owner == key and k in self) < self.most_each  # type: ignore[operator]
+        """Whether the person may have one more, those that are just coming counted."""
+        kept = [k for k, owner in self.owners.items() if owner == key and k in self and self._since.get(k)]  # type: ignore[operator]
+        return self.coming[key] + len(kept) < self.most_each
 
     def own(self, kernel_id: str, key: str) -> None:
         """From now on the kernel is this person's, and its page is being made."""

@@ -105,6 +105,19 @@ class Kernels(guard.Owned, AsyncMappingKernelManager):
 class Page(guard.Locked, TornadoVoilaHandler):
     """The lesson page: checks who asks and what before any kernel starts."""
 
+    comes = False  # whether this page counts as one that is being made
+
+    def on_finish(self) -> None:
+        super().on_finish()
+        self.gone()
+
+    def gone(self) -> None:
+        """The page is made, or nobody waits for it any more."""
+        if self.comes:
+            self.comes = False
+            kernels: Any = self.kernel_manager
+            kernels.coming[self.key] -= 1
+
     @property
     def kit(self) -> dict[str, Any]:
         """Title, style sheet, mode and names of choices, as the server was started with."""
@@ -122,6 +135,8 @@ class Page(guard.Locked, TornadoVoilaHandler):
             viewer.check(self.asked)
             if not kernels.room_for(self.key) and not await kernels.make_room(self.key):
                 raise tornado.web.HTTPError(429)
+            kernels.coming[self.key] += 1
+            self.comes = True
             self.given = self.asked | {"data": str(await self.doors.store_for(viewer))}
             self.doors.note(viewer.name, page, self.asked, scope=viewer.scope)
         except KitError as refused:
@@ -141,6 +156,7 @@ class Page(guard.Locked, TornadoVoilaHandler):
             self.finish(app.stopped(say("error.slow")))
         finally:
             kernels.done(_kernel.get())
+            self.gone()
             tornado.ioloop.IOLoop.current().add_callback(kernels.refill)
 
 
