@@ -30,6 +30,7 @@ $(STORE)/kit.json: $(SAMPLE)/.written
 	$(BIN)/finops ingest $(SAMPLE)/company --to $(STORE)
 	$(BIN)/finops ingest $(SAMPLE)/usage --to $(STORE)
 	$(BIN)/finops ingest $(SAMPLE)/later/actions.csv --to $(STORE)
+	$(BIN)/finops ingest $(SAMPLE)/focus/contract_commitment.csv --to $(STORE)
 
 report: $(STORE)/kit.json  ## sample company in, finished reports out, one for each notebook
 	for notebook in $(basename $(notdir $(wildcard notebooks/*.ipynb))); do \

@@ -50,6 +50,8 @@ def main() -> None:
 main.elsewhere = {
     "batch": ("batch", "Many reports from one plan, on this machine or many; schedules for it."),
     "deliver": ("deliver", "Deliver a finished report to a folder, by e-mail or to a webhook; never twice."),
+    "detect": ("detect", "Find what stands out in one measured series."),
+    "plan": ("plan", "plans commitments, schedules and both together; measures plans on the past"),
 }
 
 

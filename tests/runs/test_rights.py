@@ -503,13 +503,13 @@ def test_the_sample_company_cut_is_its_departments_whatever_is_asked(larkspur, t
         assert asked(made, day) == asked(larkspur, day)
         assert stores.reconcile(made, day).exact
     assert open_charges(made).x_KitDepartment.nunique().execute() == 2
-    from helpers.data.usage import open_usage
+    from helpers.data import usage
 
-    whole, own = open_usage(larkspur), open_usage(made)
-    resources = set(open_charges(made).ResourceId.topk(10_000).execute()["ResourceId"])
-    names = {r.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for r in resources if r}
-    measured = set(own.resource_id.topk(10_000).execute()["resource_id"])
+    whole, own = usage.open_usage(larkspur), usage.open_usage(made)
     assert 0 < own.count().execute() < whole.count().execute()
-    assert {m.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for m in measured} <= names
+    resources = open_charges(made).select("ResourceId").distinct().execute()["ResourceId"].dropna()
+    assert usage.match(own, resources).unmatched == (), (
+        "every measured resource is in the viewer's own charges"
+    )
     departments = stores.read_table(made, "budgets").to_pandas()["department"]
     assert set(departments) == set(mine)

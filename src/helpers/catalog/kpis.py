@@ -31,7 +31,8 @@ COMPANIONS = {  # what a KPI may need beside the charges -> what it is, and how 
     "invoices": "invoices (invoices.csv; finops init writes a first one)",
     "contracts": "FOCUS contract commitments (identifier, quantity, unit)",
     "load_log": "start and end of each load",
-    "anomalies": "detected anomalies with their expected cost",
+    "anomalies": "incidents with their expected cost (the notebook engineering_anomalies finds them)",
+    "anomaly_feedback": "what people said of earlier alerts (anomaly_feedback.csv)",
     "budgets": "a budget by month (budgets.csv)",
     "forecast": "stored forecasts",
     "drivers": "business figures such as orders, users or revenue",
@@ -76,6 +77,18 @@ COMPANION_COLUMNS = {
     "utilisation": ("used", "capacity"),
     "schedules": ("resource_id", "zone", "week", "mode", "valid_from", "valid_to"),
     "actions": ("promised", "currency", "judgement"),
+    "anomalies": (
+        "month",
+        "status",
+        "kind",
+        "excess",
+        "a_month",
+        "avoided",
+        "lasts",
+        "owner",
+        "answered",
+        "delay",
+    ),
     "leavers": ("cost",),
 }
 DIRECTIONS = ("up", "down", "neutral")

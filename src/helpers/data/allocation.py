@@ -369,7 +369,8 @@ def _write_skus(con: Any, skus: list[dict[str, Any]]) -> bool:
         WITH seen AS (
             SELECT ServiceProviderName AS provider, {_sku("charges")} AS sku, min(ServiceCategory) AS category,
                 min(ServiceName) AS service, min(PricingUnit) AS unit, {columns}
-            FROM charges WHERE ChargeCategory = 'Usage' GROUP BY ALL
+            FROM charges  -- an unused commitment stands under the SKU that it is for, in a unit of its own
+            WHERE ChargeCategory = 'Usage' AND coalesce(CommitmentDiscountStatus, '') <> 'Unused' GROUP BY ALL
         ), told AS (
             SELECT provider, sku, own_cores AS cores,
                 coalesce(own_legacy, {_told("generations", "legacy", texts)} = 'yes') AS legacy,

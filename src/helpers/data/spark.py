@@ -137,11 +137,11 @@ def _stored(session: Any, files: list[Path], state: Any) -> Any:
 
 
 def _column(name: str, kind: str, held: bool) -> str:
-    import sqlglot
+    from sqlglot import exp
 
     if held:
         return f"`{name}`"
-    spark = sqlglot.exp.DataType.build(kind, dialect="duckdb").sql(dialect="spark")
+    spark = exp.DataType.build(kind, dialect="duckdb").sql(dialect="spark")
     return f"CAST(NULL AS {spark}) AS `{name}`"
 
 
