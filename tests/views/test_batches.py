@@ -33,7 +33,12 @@ def test_what_is_lacking_is_the_first_thing_said():
     page = batches.page(summary(report(), report("2026-09/x", "failed", error=FAILED)))
     assert "<h1>1 of 2 reports are there; 1 is not</h1>" in page
     assert page.index("What is missing, and why") < page.index("<h2>Reports</h2>")
-    for said in ("in “Change” · cell 4", "tiny stopped: 1 / 0", "mend it", 'href="2026-09/x.failed/1/error.txt"'):
+    for said in (
+        "in “Change” · cell 4",
+        "tiny stopped: 1 / 0",
+        "mend it",
+        'href="2026-09/x.failed/1/error.txt"',
+    ):
         assert said in page
 
 
