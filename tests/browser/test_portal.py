@@ -168,7 +168,7 @@ def test_without_script_the_page_is_a_form(chromium, portal):
     assert "August" in page.locator("h1").inner_text()
     page.goto(portal)
     page.get_by_role("searchbox").fill("carbon")
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert page.locator(".kit-hits").inner_text().startswith("Pages found: ")
     context.close()

@@ -189,8 +189,8 @@ def test_what_nobody_waits_for_gives_way(runner, pool, place):
         began = time.monotonic()
         await make(pool, page(place, department="urgent"))
         waited = time.monotonic() - began
-        for _ in range(200):
-            if not pool.ahead and not any(w.job for w in pool.workers):
+        for _ in range(900):
+            if all(pool.snapshots.has(page(place, department=f"slow ahead {n}").key) for n in range(6)):
                 break
             await asyncio.sleep(0.1)
         return waited
