@@ -51,7 +51,11 @@ PRACTITIONER = {
 SUSTAINABILITY = {8, 9, 10, 11, 12, 13, 29, 31, 53, 57, 61}
 FINANCE = {41, 43, 68, 69}
 ENGINEERING = {18, 55, 56, 67, 71}
+ANOMALIES = {4, 5, 84}
 OURS = {
+    "anomaly-cost",
+    "anomaly-delay",
+    "anomaly-month-more",
     "possible-saving",
     "promises-without-effect",
     "actions-without-owner",
@@ -94,6 +98,21 @@ OURS = {
     "product-cache-saving",
     "haste-premium",
     "bets-next",
+    # procurement_commitments
+    "commitment-lock-in",
+    "commitment-loss",
+    "commitments-lapsed",
+    "commitments-ending",
+    "commitments-larger-than-use",
+    "commitments-wrong-family",
+    "commitments-not-known",
+    "commitments-to-buy",
+    "order-of-planning",
+    "agreement-shortfall",
+    "terms-off-budget",
+    "notice-near",
+    "credits-not-claimed",
+    "discount-not-applied",
 }
 COMPANIONS = {
     "deliveries": pd.DataFrame({"id": [], "delivered": []}),
@@ -115,6 +134,7 @@ COMPANIONS = {
     "schedules": pd.DataFrame(columns=["resource_id", "zone", "week", "mode", "valid_from", "valid_to"]),
     "actions": pd.DataFrame({"promised": [], "currency": [], "judgement": []}),
     "leavers": pd.DataFrame({"cost": []}),
+    "anomalies": pd.DataFrame({c: [] for c in kpis.COMPANION_COLUMNS["anomalies"]}),
 }
 
 
@@ -132,7 +152,7 @@ def test_all_88_of_the_library_are_there_once():
 
 
 def test_full_records_are_those_that_a_notebook_shows():
-    every = PRACTITIONER | ENGINEERING | FINANCE | PRODUCT | SUSTAINABILITY
+    every = PRACTITIONER | ENGINEERING | ANOMALIES | FINANCE | PRODUCT | SUSTAINABILITY
     assert {r.number for r in FULL if r.number} == every
     assert {n for r in FULL for n in r.notebooks} == set(notebooks.ids())
 

@@ -31,7 +31,8 @@ COMPANIONS = {  # what a KPI may need beside the charges -> what it is, and how 
     "invoices": "invoices (invoices.csv; finops init writes a first one)",
     "contracts": "FOCUS contract commitments (identifier, quantity, unit)",
     "load_log": "start and end of each load",
-    "anomalies": "detected anomalies with their expected cost",
+    "anomalies": "incidents with their expected cost (the notebook engineering_anomalies finds them)",
+    "anomaly_feedback": "what people said of earlier alerts (anomaly_feedback.csv)",
     "budgets": "a budget by month (budgets.csv)",
     "forecast": "stored forecasts",
     "drivers": "business figures such as orders, users or revenue",
@@ -76,6 +77,18 @@ COMPANION_COLUMNS = {
     "utilisation": ("used", "capacity"),
     "schedules": ("resource_id", "zone", "week", "mode", "valid_from", "valid_to"),
     "actions": ("promised", "currency", "judgement"),
+    "anomalies": (
+        "month",
+        "status",
+        "kind",
+        "excess",
+        "a_month",
+        "avoided",
+        "lasts",
+        "owner",
+        "answered",
+        "delay",
+    ),
     "leavers": ("cost",),
 }
 DIRECTIONS = ("up", "down", "neutral")
@@ -182,6 +195,8 @@ class Record:
         ``factor`` for a ratio that people read as ``1.5 ×``; else empty.
     short : str
         Name for a small space; `name` where none is given.
+    plain : str
+        What it says, in one sentence for people who know no terms; empty where nobody wrote one yet.
     variants : tuple of Variant
     """
 
@@ -199,6 +214,7 @@ class Record:
     split: tuple[str, ...]
     shown_as: str
     short: str
+    plain: str
     variants: tuple[Variant, ...]
 
     @property
@@ -276,6 +292,7 @@ def _record(raw: dict[str, Any]) -> Record:
         tuple(raw.get("split", [])),
         raw.get("shown_as", ""),
         raw.get("short", raw["name"]),
+        raw.get("plain", ""),
         tuple(_variant(raw, v) for v in variants),
     )
 

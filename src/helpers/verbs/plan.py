@@ -14,7 +14,10 @@ def plan() -> None:
 
 
 # verb -> (its module in helpers.verbs, one line for `finops plan --help`)
-plan.elsewhere = {}  # type: ignore[attr-defined]
+plan.elsewhere = {  # type: ignore[attr-defined]
+    "joint": ("plan_joint", "use less and commit, planned together: what each order loses"),
+    "schedule": ("plan_joint", "when machines may be off, and what that saves net of commitments"),
+}
 
 RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 MANY = 4  # regions from which processes share the work

@@ -1,0 +1,1 @@
+"""Anomalies: of one measured series (`single`), of many daily series (`panel`), and of charges (`incidents`)."""
