@@ -39,7 +39,9 @@ def test_orders_name_the_one_that_loses():
 
     some = [one("nothing", 1000, 400), one("less", 800, 200), one("commit", 700, 100), one("commit-less", 650, 50), one("less-commit", 600), one("joint", 600)]  # fmt: skip
     chart = charts_procurement.orders(some, currency="USD")
-    assert chart.title == "Together they save 400.00 USD in a year; commitments first would lose 50.00 USD of it"
+    assert (
+        chart.title == "Together they save 400.00 USD in a year; commitments first would lose 50.00 USD of it"
+    )
     assert chart.svg(340)
     flat = [one(o, 10) for o in ("nothing", "less", "commit", "commit-less", "less-commit", "joint")]
     assert charts_procurement.orders(flat, currency="USD").title == "There is nothing to plan"
@@ -48,7 +50,10 @@ def test_orders_name_the_one_that_loses():
 def test_the_frontier_marks_the_chosen_point_and_says_why_there_is_none():
     points = [{"lock_in": 0.2, "savings": D(10), "esr": 0.01, "chosen": False}, {"lock_in": 3.0, "savings": D(92), "esr": 0.2, "chosen": False}, {"lock_in": 6.1, "savings": D(100), "esr": 0.22, "chosen": True}]  # fmt: skip
     chart = charts_procurement.frontier(points, currency="USD")
-    assert chart.title == "The plan saves 100.00 USD a year for 6.1 months of lock-in; nine tenths of it take 3.0"
+    assert (
+        chart.title
+        == "The plan saves 100.00 USD a year for 6.1 months of lock-in; nine tenths of it take 3.0"
+    )
     assert "(chosen)" in chart.alt
     assert chart.svg(440)
     gap = "base_level 1 cannot be kept together with lock_in_cap\n  remedy: the nearest is 0.3"
@@ -57,7 +62,9 @@ def test_the_frontier_marks_the_chosen_point_and_says_why_there_is_none():
 
 
 def test_tables_put_first_what_decides():
-    seen = tables_procurement.verdicts([holding("A", 90, 10, verdict="renew smaller", stake=D(10))], currency="USD")
+    seen = tables_procurement.verdicts(
+        [holding("A", 90, 10, verdict="renew smaller", stake=D(10))], currency="USD"
+    )
     assert seen.text.startswith("A: renew smaller, 10.00 USD a month")
     assert seen.html.index("At stake") < seen.html.index("Verdict")
     rows = [
@@ -66,12 +73,29 @@ def test_tables_put_first_what_decides():
     ]  # fmt: skip
     text = tables_procurement.benefit(pd.DataFrame(rows, dtype=object), currency="USD").text
     assert "nobody by name" in text
-    assert [line for line in text.splitlines() if line.startswith("Total")][0].split()[1:] == ["8.00", "8.00", "8.00"]
+    assert next(line for line in text.splitlines() if line.startswith("Total")).split()[1:] == [
+        "8.00",
+        "8.00",
+        "8.00",
+    ]
 
 
 def test_the_calendar_counts_what_is_past():
-    late = Entry(date(2026, 9, 3), "expiry", "Plan", "buy", "Ana", D(50), "a month: it runs on demand", "USD", "a", True)
-    fee = Entry(date(2026, 10, 5), "support", "db", "upgrade", "Ana", D(20), "a month: the fee", "USD", "b", True)
+    late = Entry(
+        date(2026, 9, 3),
+        "expiry",
+        "Plan",
+        "buy",
+        "Ana",
+        D(50),
+        "a month: it runs on demand",
+        "USD",
+        "a",
+        True,
+    )
+    fee = Entry(
+        date(2026, 10, 5), "support", "db", "upgrade", "Ana", D(20), "a month: the fee", "USD", "b", True
+    )
     assert sentences_procurement.of_calendar([late, fee], "USD") == "One date is past: 50.00 USD hangs on it"
     text = tables_procurement.calendar([late, fee], currency="USD").text
     assert "3 Sep 2026 (past)" in text
