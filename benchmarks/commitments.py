@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from datetime import date, timedelta
@@ -378,8 +379,11 @@ def speed(regions, _):
     """Made-up regions of 10 types and 26,000 hours: wall and processor time of the whole answer, on all processors."""
     import resource
 
-    from helpers.models.commitments.answer import answers
+    from helpers.data import demand
+    from helpers.models.commitments import answer
     from helpers.models.commitments.cost import Terms
+
+    load = os.getloadavg()[0]
 
     def used():
         both = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -388,10 +392,40 @@ def speed(regions, _):
     rows = []
     for many in (4, 15, 30):
         case = [made_up(regions[n % len(regions)], n) for n in range(many)]
-        began, before = time.perf_counter(), used()
-        answers(case, Terms(), workers=os.cpu_count() or 1)
-        rows.append({"regions": many, "seconds": round(time.perf_counter() - began, 1), "processor_seconds": round(used() - before, 1)})  # fmt: skip
-    return {"processors": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1), "growth": rows}
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "demand.parquet"
+            lines = written(case, file)
+            began, before = time.perf_counter(), used()
+            held = answer.histories(demand.read(file))
+            read = time.perf_counter() - began
+            answer.answers(held, Terms(), workers=os.cpu_count() or 1)
+        rows.append(
+            {
+                "regions": many,
+                "lines": lines,
+                "seconds": round(time.perf_counter() - began, 1),
+                "of_which_reading": round(read, 1),
+                "processor_seconds": round(used() - before, 1),
+            }
+        )
+        print(rows[-1], file=sys.stderr, flush=True)
+    return {"processors": os.cpu_count(), "load_before": round(load, 1), "growth": rows}
+
+
+def written(case, file) -> int:
+    """Regions as a file of demand."""
+    import pandas as pd
+
+    parts = []
+    for number, r in enumerate(case):
+        hour, kind = np.nonzero(r.use)
+        moments = pd.DatetimeIndex(r.start + np.arange(len(r.use)).astype("timedelta64[h]")).tz_localize(
+            "UTC"
+        )
+        parts.append(pd.DataFrame({"USAGE_HOUR": moments[hour], "REGION_NUM": number, "INSTANCE_TYPE": np.array(r.types)[kind], "NORM_USAGE": r.use[hour, kind]}))  # fmt: skip
+    whole = pd.concat(parts)
+    whole.to_parquet(file, index=False)
+    return len(whole)
 
 
 def made_up(region, number):

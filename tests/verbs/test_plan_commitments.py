@@ -151,6 +151,14 @@ def test_real_demand_reaches_what_is_asked(real):
     assert np.mean(closed[True]) >= 0.45
 
 
+def test_real_demand_flexible_alone_is_as_good_as_the_rule(shared):
+    file = shared / "commitments" / "vm_demand_hourly_regions_1_2.parquet"
+    done = run("--demand", file, "--portfolio-rate", 0.7, "--walk-forward", "--json", "-")
+    for record in json.loads(done.stdout):
+        assert record["savings_rate"] >= record["baselines"]["portfolio"]
+        assert (1 - record["savings_rate"]) / (1 - record["optimum"]) < 1.006
+
+
 def test_real_savings_worked_out_again(real):
     file, alone, _ = real
     table = pd.read_parquet(file)

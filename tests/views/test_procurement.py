@@ -73,7 +73,7 @@ def test_tables_put_first_what_decides():
     ]  # fmt: skip
     text = tables_procurement.benefit(pd.DataFrame(rows, dtype=object), currency="USD").text
     assert "nobody by name" in text
-    assert [line for line in text.splitlines() if line.startswith("Total")][0].split()[1:] == [
+    assert next(line for line in text.splitlines() if line.startswith("Total")).split()[1:] == [
         "8.00",
         "8.00",
         "8.00",

@@ -10,12 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from helpers.actions.csvs import table_text
+from helpers.catalog.procurement import PURCHASE
 
-COLUMNS = (
-    "id", "what", "provider", "instrument", "pool", "scope", "currency", "commitment_an_hour", "covers_an_hour", "term_months",
-    "payment", "paid_at_once", "a_month", "saving_a_month", "rate", "rate_basis", "break_even_months", "buy_on", "expires",
-    "decide_by", "who", "rung", "why", "status",
-)  # fmt: skip
 RENEWALS = ("id", "name", "provider", "kind", "end", "end_basis", "verdict", "why", "exchange", "stake", "currency", "who", "decide_by")  # fmt: skip
 
 
@@ -25,7 +21,7 @@ def files(page: Any) -> dict[str, str]:
 
     from helpers.models import money_calendar
 
-    bought = pd.DataFrame(page.purchases, columns=list(COLUMNS), dtype=object)
+    bought = pd.DataFrame(page.purchases, columns=list(PURCHASE), dtype=object)
     table = money_calendar.frame(page.calendar)
     found = {
         "purchases.csv": table_text(bought),
@@ -88,4 +84,4 @@ def of_plan(rows: Iterable[Mapping[str, Any]]) -> str:
     """Purchases as CSV text."""
     import pandas as pd
 
-    return table_text(pd.DataFrame(list(rows), columns=list(COLUMNS), dtype=object))
+    return table_text(pd.DataFrame(list(rows), columns=list(PURCHASE), dtype=object))

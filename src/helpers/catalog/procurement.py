@@ -25,6 +25,11 @@ REGRET = ("pool", "months", "saved", "optimum", "regret", "bound", "flexible")
 HISTORY, WINDOW = 396, 28  # days handed to the estimator, and those of them that it sizes purchases by
 TERM = 12  # months: what is planned for
 HOUR_OF_WORK = 80  # currency: ours, to leave undone what costs more than it saves in a year
+PURCHASE = (  # columns of a proposed purchase
+    "id", "what", "provider", "instrument", "pool", "scope", "currency", "commitment_an_hour", "covers_an_hour", "term_months",
+    "payment", "paid_at_once", "a_month", "saving_a_month", "rate", "rate_basis", "break_even_months", "buy_on", "expires",
+    "decide_by", "who", "rung", "why", "status",
+)  # fmt: skip
 RUNGS = (Decimal("0.5"), Decimal("0.25"), Decimal("0.25"))  # parts of a first purchase, month by month
 SMALL, PLACES = Decimal(1), Decimal("0.000001")  # currency an hour: what stays whole
 LEAST = Decimal(50)  # saving a month below which a purchase is not worth its paper [currency]
@@ -948,7 +953,7 @@ class Procurement:
 
     @cached_property
     def purchases(self) -> list[dict[str, Any]]:
-        """What is proposed, in the order of time and saving; forms of `helpers.actions.purchases`."""
+        """What is proposed, in the order of time and saving; columns `PURCHASE`."""
         if self.ladder is None:
             return []
         names = {i.id: i for i in self.instruments.all}
@@ -1072,13 +1077,11 @@ class Procurement:
         """Tables for ``tables.xlsx``."""
         import pandas as pd
 
-        from helpers.actions import purchases as files
-
         return {
             "Commitments": holdings.frame(self.held),
             "Orders": joint.table(self.orders),
             "Use less": self.schedules,
-            "Purchases": pd.DataFrame(self.purchases, columns=list(files.COLUMNS), dtype=object),
+            "Purchases": pd.DataFrame(self.purchases, columns=list(PURCHASE), dtype=object),
             "Calendar": money_calendar.frame(self.calendar),
             "Agreements": self.agreements,
             "Off budget": self.off_budget,
@@ -1105,13 +1108,6 @@ class Procurement:
             ),
             "Months": self.book.drop(columns=["begins", "ends", "first_used", "last_used"]),
         }
-
-    @property
-    def files(self) -> dict[str, str]:
-        """``purchases.csv`` for approval, ``renewals.csv``, ``money_calendar.csv`` and ``.ics``, ``benefit.csv``."""
-        from helpers.actions import purchases as files
-
-        return files.files(self)
 
 
 def _words_of(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ Array = Any
 WINDOW_DAYS = 28  # whole weeks, so that each weekday counts alike
 SMALLEST = 0.002  # share of the pool's demand below which a type is left to the flexible instrument
 TRUSTED = 0.7  # a type expected to serve less of the term than this is not bet on
+FINE = 1e-5  # gap to the best, as a share of the demand, where only the pool is bought for: costs next to nothing
 LEAST_CALM = 0.2  # probability kept for the future in which nothing is replaced
 DAYS_A_MONTH = 30.44
 PLANNED, SEEN, DOUBTED = 0.85, 0.95, 0.2  # trust in a plan: before it should be seen; seen; not seen
@@ -148,7 +149,8 @@ def decide(
     wanted += [
         _capped(len(columns), len(slots), at, s.most) for at, s in enumerate(slots) if np.isfinite(s.most)
     ]
-    answer = cheapest(rows, offers, held, limits=tuple(wanted), tolerance=tolerance, rounds=6)
+    near = tolerance if len(bet) else min(tolerance, FINE)
+    answer = cheapest(rows, offers, held, limits=tuple(wanted), tolerance=near, rounds=6)
     for (at, i), many in zip(columns, answer.bought, strict=False):  # later purchases stand behind
         units[at, -1 if i is None else bet[i]] += many
     units[units < 1e-6] = 0.0
