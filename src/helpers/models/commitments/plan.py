@@ -185,7 +185,7 @@ def _pools(
 def _pool(
     history: History, window: Array, days: Array, existing: Any, settings: Settings, events: Any
 ) -> _Pool:
-    offers = settings.instruments
+    offers: Any = settings.instruments
     if "pool" in offers:
         mine = offers["pool"].fillna("").astype(str).isin(["", history.name])
         offers = offers[mine]
