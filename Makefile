@@ -8,7 +8,7 @@ STORE ?= store
 REPORTS ?= reports
 MONTH ?= 2026-09
 
-.PHONY: help report test check slow bench clean lock
+.PHONY: help report test reference check slow bench clean lock
 
 help:            ## what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/  /'
@@ -30,6 +30,7 @@ $(STORE)/kit.json: $(SAMPLE)/.written
 	$(BIN)/finops ingest $(SAMPLE)/company --to $(STORE)
 	$(BIN)/finops ingest $(SAMPLE)/usage --to $(STORE)
 	$(BIN)/finops ingest $(SAMPLE)/later/actions.csv --to $(STORE)
+	$(BIN)/finops ingest $(SAMPLE)/focus/contract_commitment.csv --to $(STORE)
 
 report: $(STORE)/kit.json  ## sample company in, finished reports out, one for each notebook
 	for notebook in $(basename $(notdir $(wildcard notebooks/*.ipynb))); do \
@@ -37,6 +38,9 @@ report: $(STORE)/kit.json  ## sample company in, finished reports out, one for e
 
 test: $(READY)   ## the tests; without Chromium those of pages are skipped with a reason
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+reference: $(READY)  ## the kept pictures of pages anew, after a change that is meant; look at them
+	FINOPS_RENEW=1 $(BIN)/python -m pytest -q tests/browser/test_layout.py -k looks_as_it_did
 
 slow: $(READY)   ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

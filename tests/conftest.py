@@ -41,6 +41,7 @@ for delivery in sorted((folder / "sample").glob("2*")):
 finops("ingest", folder / "sample" / "company", "--to", folder / "store")
 finops("ingest", folder / "sample" / "usage", "--to", folder / "store")
 finops("ingest", folder / "sample" / "later" / "actions.csv", "--to", folder / "store")
+finops("ingest", folder / "sample" / "focus" / "contract_commitment.csv", "--to", folder / "store")
 """
 
 

@@ -25,6 +25,9 @@ from helpers.verbs.options import (
     emit,
     emit_in_order,
     json_may_stand,
+    looked,
+    looking,
+    reached,
     reading,
     store_option,
     writing,
@@ -38,14 +41,17 @@ def main() -> None:
 
     \b
     Exit codes: 0 done · 1 findings (check only) · 2 usage · 3 not reconciled
-                4 damaged · 5 refused or failed, nothing changed
+                4 damaged · 5 refused or failed, nothing changed · 6 batch unfinished
     Times without a zone are UTC.
     """
 
 
 # verb -> (its module in helpers.verbs, one line for `finops --help`)
 main.elsewhere = {
+    "batch": ("batch", "Many reports from one plan, on this machine or many; schedules for it."),
+    "deliver": ("deliver", "Deliver a finished report to a folder, by e-mail or to a webhook; never twice."),
     "detect": ("detect", "Find what stands out in one measured series."),
+    "plan": ("plan", "plans commitments, schedules and both together; measures plans on the past"),
 }
 
 
@@ -409,17 +415,19 @@ def forecast_series(file: str, horizon: int, as_json: str, notes: str | None) ->
     "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter of the notebook."
 )
 @reading
+@looking
 @writing("Folder of the report.  [default: reports/NOTEBOOK]", "")
 @click.option(
     "--timeout", default=600.0, show_default=True, type=click.FloatRange(1), help="Seconds a run may take."
 )
 @click.option("--memory", default=0, type=click.IntRange(0), help="Megabytes a run may use; 0 for no limit.")
-def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) -> None:
+@click.option("--format", "asked", default="", metavar="LIST", help="Also these: pdf,csv,parquet (html, xlsx and json always).")  # fmt: skip
+def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory, asked) -> None:
     """Run a notebook and write its report: page, results, actions, tables, manifest."""
-    from helpers.runs import parameters
+    from helpers.runs import formats, parameters
     from helpers.runs import report as reports
 
-    given = parameters.split(pairs)
+    given, wanted = parameters.split(pairs), formats.check(asked.split(","), "--format")
     fixed = {"data": str(Path(data).resolve()), **({"as_of": as_of.isoformat()} if as_of else {})}
     doubled = sorted(set(given) & set(fixed))
     if doubled:
@@ -431,10 +439,19 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) 
     given = parameters.check(given | {k: v for k, v in fixed.items() if k in known}, known)
     to = to or f"reports/{path.stem}"
     if dry_run:
-        click.echo(f"would run {path.name} with {given} and write {to}")
+        also = f", also as {', '.join(wanted)}" if wanted else ""
+        click.echo(f"would run {path.name} with {given} and write {to}{also}")
         return
+    from helpers.views import words
+
+    if words.language() != words.of_page(path.stem):
+        click.echo(
+            f"note: {path.stem} is not translated, its page is in English (docs/look-and-language.md)",
+            err=True,
+        )
     tell = (lambda section: click.echo(f"… {section}", err=True)) if sys.stderr.isatty() else None
-    manifest = reports.make(path, Path(to), given, timeout=timeout, memory=memory * 1_000_000, tell=tell)
+    how = reports.How(formats=wanted)
+    manifest = reports.make(path, Path(to), given, timeout=timeout, memory=memory * 1_000_000, tell=tell, how=how)  # fmt: skip
     seconds = manifest["timings"]["seconds"]["all"]
     click.echo(f"{Path(to).resolve() / 'index.html'}")
     click.echo(
@@ -447,17 +464,28 @@ def report(notebook, pairs, data, as_of, as_json, to, dry_run, timeout, memory) 
 @main.command(cls=WithNotebooks)
 @click.argument("notebook")
 @reading
+@looked
 @writing("Folder of the learner's copy.", "lessons")
 @click.option("--facilitator", is_flag=True, help="Also the facilitator's guide, with the answers.")
 @click.option("--page", is_flag=True, help="Serve the lesson as a page for people who do not code.")
 @click.option("--port", default=8866, show_default=True)
-def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port) -> None:
+@reached
+def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port, ip, access, audit) -> None:
     """Write a learner's copy with its data, or serve the lesson as a page."""
     day = as_of.isoformat() if as_of else ""
     if page:
         from helpers.runs import app
 
-        app.serve(notebook, data=Path(data), mode="lesson", port=port, as_of=day)
+        app.serve(
+            notebook,
+            data=Path(data),
+            mode="lesson",
+            port=port,
+            as_of=day,
+            ip=ip,
+            access=Path(access) if access else None,
+            audit=Path(audit) if audit else None,
+        )
         return
     if dry_run:
         click.echo(f"would write a learner's copy of {notebook} to {to}")
@@ -472,17 +500,32 @@ def lesson(notebook, data, as_of, as_json, to, dry_run, facilitator, page, port)
 
 
 @main.command(cls=WithNotebooks)
-@click.argument("notebook", default="practitioner_kpis")
+@click.argument("notebook", required=False)
 @store_option
 @click.option("--as-of", callback=day, metavar="DATE", help="Take the deliveries dated up to this day (UTC).")
+@looking
 @click.option("--port", default=8866, show_default=True)
 @click.option("--open/--no-open", "browser", default=False, help="Open a browser.")
-def serve(notebook, data, as_of, port, browser) -> None:
-    """Serve a notebook as a page on this machine (loopback only)."""
+@click.option("--workers", type=click.IntRange(1, 64), default=None, help="Most processes that make pages at a time; as many as the machine has cores, from 2 to 4.")  # fmt: skip
+@click.option("--ahead/--no-ahead", default=True, help="Make pages while nobody waits.")
+@click.option("--cache", metavar="FOLDER", envvar="FINOPS_CACHE", default=None, help="Where pages that were made are kept; nobody else may read it.")  # fmt: skip
+@reached
+def serve(notebook, data, as_of, port, browser, workers, ahead, cache, ip, access, audit) -> None:
+    """Serve all pages with a portal, or one notebook's page, to whoever sits at this machine or to people you name."""
     from helpers.runs import app
 
     app.serve(
-        notebook, data=Path(data), port=port, as_of=as_of.isoformat() if as_of else "", open_browser=browser
+        notebook,
+        data=Path(data),
+        port=port,
+        as_of=as_of.isoformat() if as_of else "",
+        open_browser=browser,
+        workers=workers or 0,
+        ahead=ahead,
+        cache=Path(cache) if cache else None,
+        ip=ip,
+        access=Path(access) if access else None,
+        audit=Path(audit) if audit else None,
     )
 
 

@@ -55,21 +55,22 @@ def page(chromium):
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory):
-    """A function that serves a notebook over a store in a mode and gives the page's address."""
+    """A function that serves a notebook (or all, for "") over a store in a mode and gives the address."""
     running = []
 
-    def start(notebook: Path | str, data: Path, mode: str) -> str:
+    def start(notebook: Path | str, data: Path, mode: str, ahead: bool = False) -> str:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         code = (
             "import sys; from pathlib import Path; from helpers.runs.app import serve; "
-            "serve(sys.argv[1], data=Path(sys.argv[2]), mode=sys.argv[3], port=int(sys.argv[4]))"
+            "serve(sys.argv[1] or None, data=Path(sys.argv[2]), mode=sys.argv[3], port=int(sys.argv[4]), ahead=sys.argv[5] == '1')"
         )
-        log = tmp_path_factory.mktemp("serve") / "log.txt"
-        env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+        folder = tmp_path_factory.mktemp("serve")
+        log = folder / "log.txt"
+        env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "FINOPS_CACHE": str(folder / "cache")}
         with log.open("w") as out:
-            words = [sys.executable, "-c", code, str(notebook), str(data), mode, str(port)]
+            words = [sys.executable, "-c", code, str(notebook), str(data), mode, str(port), str(int(ahead))]
             process = subprocess.Popen(words, env=env, stdout=out, stderr=out)
         running.append(process)
         address = f"http://127.0.0.1:{port}/"
@@ -77,9 +78,9 @@ def serve(tmp_path_factory):
             if process.poll() is not None:
                 break
             try:
-                urllib.request.urlopen(
-                    f"{address}?month=none", timeout=5
-                )  # refused at once, runs no notebook
+                # refused at once, runs no notebook; the portal answers
+                urllib.request.urlopen(f"{address}?month=none", timeout=5)
+                return address
             except urllib.error.HTTPError:
                 return address
             except OSError:

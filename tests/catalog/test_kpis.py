@@ -98,6 +98,21 @@ OURS = {
     "product-cache-saving",
     "haste-premium",
     "bets-next",
+    # procurement_commitments
+    "commitment-lock-in",
+    "commitment-loss",
+    "commitments-lapsed",
+    "commitments-ending",
+    "commitments-larger-than-use",
+    "commitments-wrong-family",
+    "commitments-not-known",
+    "commitments-to-buy",
+    "order-of-planning",
+    "agreement-shortfall",
+    "terms-off-budget",
+    "notice-near",
+    "credits-not-claimed",
+    "discount-not-applied",
 }
 COMPANIONS = {
     "deliveries": pd.DataFrame({"id": [], "delivered": []}),

@@ -34,7 +34,7 @@ from helpers.terms.money import CONTEXT
 from helpers.terms.period import Month
 
 # Of the last three months of the default seed: a change here is a change of everybody's company
-CONTENT = "9644015f293a005fab71e3c9786f00d36642ad71b7803888f378570859083ea9"
+CONTENT = "353e4aa046d11935572ba8f97bbbb2e85de2fdc20e2dc0cc4ce8fa3983ea91f0"
 CLOSED = [FIRST.plus(n) for n in range(24)]
 
 

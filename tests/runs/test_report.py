@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.runs.making import notebook
 
-from helpers.runs import begin, outputs, report
+from helpers.runs import begin, report, sheets
 from helpers.terms.errors import KitError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -251,7 +251,7 @@ def test_hostile_names_start_nothing_in_a_spreadsheet(tmp_path):
             }
         },
     }
-    outputs._write_xlsx(tmp_path / "t.xlsx", found)
+    sheets.write_xlsx(tmp_path / "t.xlsx", found)
     book = openpyxl.load_workbook(tmp_path / "t.xlsx")
     cells = [c for s in book for r in s.iter_rows() for c in r]
     assert not [c for c in cells if c.data_type == "f" or c.hyperlink]

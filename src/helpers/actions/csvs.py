@@ -83,7 +83,7 @@ def table_text(frame: Any) -> str:
     """A table (DataFrame) as CSV text, numbers with all their digits, no text that a spreadsheet runs."""
     text = io.StringIO(newline="")
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(frame.columns)
+    lines.writerow([safe_cell(str(c)) for c in frame.columns])
     for row in frame.itertuples(index=False):
         lines.writerow([safe_cell(None if cell != cell else cell) for cell in row])  # NaN is no number
     return text.getvalue()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from helpers.models.review import Review
 
 ANSWER = "40"
+ENDS = "what a commitment covers is saved only when it ends"
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ def review(run: Any) -> Month:
     )
     if _yes("carbon", own.get("carbon", "")):
         found = _with_carbon(found, run)
+    found = _with_ends(found, run)
     given = run.table("architectures")
     asked = designs.standard(found.found.advice, alive) if given is None else given
     return Month(
@@ -146,6 +148,32 @@ def _with_carbon(found: Review, run: Any) -> Review:
     wanted = {a.resource_id for a in (*found.found.advice, *found.found.possible)}
     emitted = emissions.carbon_of(wanted, footprint(run, months=1).now)
     both = {name: advice.with_carbon(getattr(found.found, name), emitted) for name in ("advice", "possible")}
+    return replace(found, found=replace(found.found, **both))
+
+
+def _with_ends(found: Review, run: Any) -> Review:
+    """The review with the day from which a saving that a commitment stands against is whole, where a contract says its end."""
+    from helpers.measures import commitment_book
+
+    terms = run.table("contract_commitment")
+    blocked = {a.resource_id for a in (*found.found.advice, *found.found.possible) if a.blocked > 0}
+    if terms is None or not blocked:
+        return found
+    ends = dict(zip(terms["ContractCommitmentId"], terms["ContractCommitmentPeriodEnd"], strict=True))
+    last: dict[str, Any] = {}
+    for r in commitment_book.covers(run.charges, run.month, months=1).to_dict("records"):
+        if r["resource_id"] in blocked and r["id"] in ends:
+            last[r["resource_id"]] = max(last.get(r["resource_id"], ends[r["id"]]), ends[r["id"]])
+
+    def dated(a: Any) -> Any:
+        day = last.get(a.resource_id)
+        return (
+            replace(a, limits=a.limits.replace(ENDS, f"{ENDS}, {day:%Y-%m-%d}"))
+            if day and a.blocked > 0
+            else a
+        )
+
+    both = {name: [dated(a) for a in getattr(found.found, name)] for name in ("advice", "possible")}
     return replace(found, found=replace(found.found, **both))
 
 

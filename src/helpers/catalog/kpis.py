@@ -195,6 +195,8 @@ class Record:
         ``factor`` for a ratio that people read as ``1.5 ×``; else empty.
     short : str
         Name for a small space; `name` where none is given.
+    plain : str
+        What it says, in one sentence for people who know no terms; empty where nobody wrote one yet.
     variants : tuple of Variant
     """
 
@@ -212,6 +214,7 @@ class Record:
     split: tuple[str, ...]
     shown_as: str
     short: str
+    plain: str
     variants: tuple[Variant, ...]
 
     @property
@@ -289,6 +292,7 @@ def _record(raw: dict[str, Any]) -> Record:
         tuple(raw.get("split", [])),
         raw.get("shown_as", ""),
         raw.get("short", raw["name"]),
+        raw.get("plain", ""),
         tuple(_variant(raw, v) for v in variants),
     )
 

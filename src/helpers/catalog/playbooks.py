@@ -11,7 +11,7 @@ import operator
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -108,6 +108,8 @@ class Action:
         ``id`` or ``id:variant``.
     evidence : dict
         Exact numbers behind it, as text.
+    said : dict
+        The rule's own texts before they were filled and what fills them, so that a page can say them in its language.
     """
 
     id: str
@@ -121,6 +123,7 @@ class Action:
     kpi: str
     scope: Mapping[str, str]
     evidence: Mapping[str, str]
+    said: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def record(self) -> dict[str, Any]:
         """Plain data for files."""
@@ -331,6 +334,13 @@ def _fire(
         d.tests[0].kpi,
         dict(scope),
         evidence,
+        {
+            "title": d.title,
+            "do": d.do,
+            "name": name,
+            "compared": IN_WORDS[d.tests[0].op],
+            "fields": fields,
+        },
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from helpers.terms import writing
 from helpers.terms.money import CONTEXT
 
 
@@ -15,7 +16,7 @@ def money(value: Decimal, currency: str | None, digits: int = 0) -> str:
     >>> money(Decimal("-1234.5"), "USD")
     '−1,234 USD'
     """
-    return f"{_fixed(value, digits)} {currency or ''}".strip()
+    return writing.now().money(_fixed(value, digits), currency or "")
 
 
 def quantity(value: Decimal, unit: str, currency: str | None, digits: int, shown_as: str = "") -> str:
@@ -28,20 +29,37 @@ def quantity(value: Decimal, unit: str, currency: str | None, digits: int, shown
     >>> quantity(Decimal("0.0234"), "currency/GB-month", "USD", 4)
     '0.0234 USD per GB-month'
     """
+    signs = writing.now()
     if unit == "ratio":
         if shown_as == "factor":
             return f"{_fixed(value, digits)} ×"
-        text = _fixed(CONTEXT.multiply(value, Decimal(100)), digits)
-        return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+        text = _trimmed(_fixed(CONTEXT.multiply(value, Decimal(100)), digits))
+        return signs.percent.format(number=text)
     if unit == "currency":
         return money(value, currency, digits)
     if unit.startswith("currency/"):
-        return f"{money(value, currency, digits)} per {unit.removeprefix('currency/')}"
-    text = _fixed(value, digits)
-    said = unit.replace("currency", currency or "currency").replace("/", " per ")
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {said}".strip()
+        return _each(money(value, currency, digits), unit.removeprefix("currency/"), currency)
+    first, _, per = unit.partition("/")
+    said = (
+        f"{_trimmed(_fixed(value, digits))} {signs.unit(first).replace('currency', currency or 'currency')}"
+    )
+    return _each(said.strip(), per, currency)
+
+
+def _each(said: str, units: str, currency: str | None) -> str:
+    signs = writing.now()
+    for unit in units.split("/") if units else ():
+        said = signs.per.format(
+            amount=said, unit=signs.unit(unit).replace("currency", currency or "currency")
+        )
+    return said
+
+
+def _trimmed(text: str) -> str:
+    point = writing.now().decimal
+    return text.rstrip("0").removesuffix(point) if point in text else text
 
 
 def _fixed(value: Decimal, digits: int) -> str:
     rounded = value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN, CONTEXT)
-    return f"{abs(rounded):,f}" if rounded >= 0 else f"−{abs(rounded):,f}"
+    return f"{writing.MINUS if rounded < 0 else ''}{writing.now().figures(f'{abs(rounded):,f}')}"

@@ -91,16 +91,24 @@ def basis(store: Path | str, as_of: date | None = None) -> str:
     >>> basis("store")  # doctest: +SKIP
     'Owners and departments: 12 allocation rules (allocation.csv, 5 October 2026).'
     """
-    rules = _rows(tables.read_table(store, "allocation", as_of))
-    record = tables.table_record(store, "allocation", as_of)
-    if not rules or record is None:
+    held = rules(store, as_of)
+    if held is None:
         return (
             "No allocation rules: each sub-account stands in as a department, and no charge has an owner. "
             "finops init writes allocation.csv to complete."
         )
-    day = f"{record.delivered.day} {record.delivered:%B %Y}"
-    file = record.details.get("file", "allocation.csv")
-    return f"Owners and departments: {len(rules)} allocation rule{'s'[: len(rules) > 1]} ({file}, {day})."
+    n, file, delivered = held
+    day = f"{delivered.day} {delivered:%B %Y}"
+    return f"Owners and departments: {n} allocation rule{'s'[: n > 1]} ({file}, {day})."
+
+
+def rules(store: Path | str, as_of: date | None = None) -> tuple[int, str, date] | None:
+    """How many allocation rules hold, from which file, delivered when; None where the sub-account stands in."""
+    held = _rows(tables.read_table(store, "allocation", as_of))
+    record = tables.table_record(store, "allocation", as_of)
+    if not held or record is None:
+        return None
+    return len(held), record.details.get("file", "allocation.csv"), record.delivered
 
 
 @dataclass(frozen=True)
@@ -361,7 +369,8 @@ def _write_skus(con: Any, skus: list[dict[str, Any]]) -> bool:
         WITH seen AS (
             SELECT ServiceProviderName AS provider, {_sku("charges")} AS sku, min(ServiceCategory) AS category,
                 min(ServiceName) AS service, min(PricingUnit) AS unit, {columns}
-            FROM charges WHERE ChargeCategory = 'Usage' GROUP BY ALL
+            FROM charges  -- an unused commitment stands under the SKU that it is for, in a unit of its own
+            WHERE ChargeCategory = 'Usage' AND coalesce(CommitmentDiscountStatus, '') <> 'Unused' GROUP BY ALL
         ), told AS (
             SELECT provider, sku, own_cores AS cores,
                 coalesce(own_legacy, {_told("generations", "legacy", texts)} = 'yes') AS legacy,

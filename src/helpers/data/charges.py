@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from helpers.data import allocation, layout
+from helpers.data import allocation, layout, shared
 from helpers.data.engine import engine, listed, lock, unreadable
 from helpers.data.history import State
-from helpers.terms.errors import Damaged, Refused
+from helpers.terms.errors import Damaged, Refused, UsageError
 
 if TYPE_CHECKING:
     import ibis
 
+ENGINE = "FINOPS_ENGINE"
+ENGINES = ("duckdb", "spark")
+
 
 def open_charges(
-    store: Path | str, as_of: date | None = None, *, memory: str = "1GB", threads: int | None = None
+    store: Path | str,
+    as_of: date | None = None,
+    *,
+    memory: str = "1GB",
+    threads: int | None = None,
+    on: str = "",
 ) -> ibis.Table:
     """The charges of a store, as of a day, as an Ibis table with FOCUS 1.4 column ids.
 
@@ -29,6 +38,9 @@ def open_charges(
         What the engine may use before it spills to a temporary folder.
     threads : int, optional
         Cores; all when None.
+    on : str
+        Engine: ``duckdb`` (embedded) or ``spark`` (`helpers.data.spark`; docs/engines.md); empty for
+        ``$FINOPS_ENGINE``, else ``duckdb``. `memory` and `threads` are the embedded engine's.
 
     Returns
     -------
@@ -53,19 +65,36 @@ def open_charges(
     import duckdb
     import ibis
 
+    if chosen(on) == "spark":
+        from helpers.data import spark
+
+        return spark.charges(store, as_of)
     store = layout.need(store)
-    state = layout.state_of(store, as_of)
-    files = live_files(store, state, as_of)
+    ready = shared.charges(store, as_of)
+    if ready:
+        con, files = engine(memory, threads or shared.threads()), [ready]
+        con.execute(f"CREATE VIEW joined AS SELECT * FROM read_parquet({listed(files)})")
+        backend = ibis.duckdb.from_connection(con)
+        lock(con, files)
+        return backend.table("joined")
     con = engine(memory, threads)
     try:
-        con.execute(f"CREATE VIEW charges AS {stored_sql(files, state)}")
-        con.execute(f"CREATE VIEW joined AS {allocation.joined_view(con, store, as_of)}")
+        files = joined(con, store, as_of)
     except duckdb.Error as problem:
         con.close()
         raise unreadable(problem) from problem
     backend = ibis.duckdb.from_connection(con)
     lock(con, files)
     return backend.table("joined")
+
+
+def joined(con: Any, store: Path, as_of: date | None) -> list[Path]:
+    """Make the views ``charges`` and ``joined`` of a store; the live files behind them."""
+    state = layout.state_of(store, as_of)
+    files = live_files(store, state, as_of)
+    con.execute(f"CREATE VIEW charges AS {stored_sql(files, state)}")
+    con.execute(f"CREATE VIEW joined AS {allocation.joined_view(con, store, as_of)}")
+    return files
 
 
 def live_files(store: Path, state: State, as_of: date | None) -> list[Path]:
@@ -103,3 +132,18 @@ def stored_sql(files: list[Path], state: State) -> str:
     names = ", ".join(layout.quoted(c) for c in columns)
     # union_by_name opens every footer before the first row, so only where the files differ
     return f"SELECT {names} FROM read_parquet({listed(files)}, union_by_name = {str(not alike).lower()})"
+
+
+def chosen(on: str = "") -> str:
+    """The engine's name, once it is known.
+
+    Raises
+    ------
+    UsageError
+    """
+    name = on or os.environ.get(ENGINE, "") or ENGINES[0]
+    if name not in ENGINES:
+        raise UsageError(
+            f"engine {name[:40]!r}", f"one of {', '.join(ENGINES)}", f"mend {ENGINE}, or leave it empty"
+        )
+    return name

@@ -28,8 +28,108 @@ CHECKPOINT_EVERY = 50
 SKIPPING = ("BillingPeriodStart", "ChargePeriodStart")  # min and max of these let other engines skip files
 
 
+_PINS: dict[
+    Path, dict[str, tuple[int, str]]
+] = {}  # store -> table's path in it -> version, mark of its records
+_HELD: dict[Path, list[DeliveryRecord]] = {}  # records of pinned tables, read once
+
+
+def pin(store: Path, tables: dict[str, tuple[int, str]] | None = None) -> dict[str, tuple[int, str]]:
+    """From now on this process reads `store` as it is at this moment, whatever writers do meanwhile.
+
+    A report reads a store in many places; without a pin a delivery that comes in between would be in some of them and
+    not in others. Only the log is held: no file is copied, none is kept from a vacuum.
+
+    Parameters
+    ----------
+    store : Path
+    tables : dict, optional
+        What an earlier `pin` returned, in this or another process, to read that very state; by default the newest.
+
+    Returns
+    -------
+    dict
+        Table's path inside the store -> its version, and a mark of its records by which another store is told apart.
+    """
+    root = store.resolve()
+    unpin(store)
+    if tables is None:
+        tables, again = _versions(root), {}
+        while tables != again:  # no commit fell between the first table and the last
+            tables, again = _versions(root), tables
+    _PINS[root] = {name: (version, mark) for name, (version, mark) in tables.items()}
+    return dict(_PINS[root])
+
+
+def unpin(store: Path) -> None:
+    """Read the newest state again."""
+    root = store.resolve()
+    _PINS.pop(root, None)
+    for table in [t for t in _HELD if t.is_relative_to(root)]:
+        del _HELD[table]
+
+
+def pinned(store: Path) -> bool:
+    """Whether this process reads a fixed state of `store`."""
+    return store.resolve() in _PINS
+
+
+def confirm() -> None:
+    """Make sure that every pinned state is still what lies on disk.
+
+    Raises
+    ------
+    Damaged
+        The store's folder was exchanged for another one meanwhile.
+    """
+    for root, tables in _PINS.items():
+        for name, (version, mark) in tables.items():
+            table = root / name
+            there = next((table / "_delta_log").glob("*.json"), None)
+            _same(table, [r for r in _records(table) if r.version <= version] if there else [], mark)
+
+
+def _versions(root: Path) -> dict[str, tuple[int, str]]:
+    logs = [*root.glob("*/_delta_log"), *root.glob("*/*/_delta_log")]
+    found = {}
+    for table in sorted(log.parent for log in logs if is_table(log.parent)):
+        version = open_table(table).version()  # foreign commits count too: `integrity.verify` finds them
+        held = [r for r in _records(table) if r.version <= version]
+        found[table.relative_to(root).as_posix()] = version, _mark(held)
+    return found
+
+
+def _mark(records: list[DeliveryRecord]) -> str:
+    told = json.dumps([[r.version, r.kind, r.id, r.ingested.isoformat()] for r in records])
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _same(table: Path, records: list[DeliveryRecord], mark: str) -> None:
+    if _mark(records) != mark:
+        raise Damaged(
+            "the store was replaced while it was read",
+            "one state of the store from the first number to the last",
+            "run it again: it reads the new state from its beginning",
+            file=str(table),
+        )
+
+
+def _pin_of(table: Path) -> tuple[bool, tuple[int, str] | None]:
+    """Whether the table's store is pinned, and the table's place in the pin."""
+    if not _PINS:
+        return False, None
+    whole = table.resolve()
+    for root, tables in _PINS.items():
+        if whole.is_relative_to(root):
+            return True, tables.get(whole.relative_to(root).as_posix())
+    return False, None
+
+
 def is_table(table: Path) -> bool:
     """Whether the folder holds a Delta table with at least one commit."""
+    held, place = _pin_of(table)
+    if held:
+        return place is not None
     return next((table / "_delta_log").glob("*.json"), None) is not None
 
 
@@ -43,13 +143,13 @@ def create(table: Path, schema: Any, partition_by: list[str] | None = None) -> N
         )
 
 
-def open_table(table: Path) -> Any:
-    """The `deltalake.DeltaTable`, newest version, or `Damaged` where its log cannot be read."""
+def open_table(table: Path, version: int | None = None) -> Any:
+    """The `deltalake.DeltaTable`, newest or given version, or `Damaged` where its log cannot be read."""
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
     try:
-        return DeltaTable(table)
+        return DeltaTable(table, version=version)
     except (DeltaError, ValueError, OSError) as problem:
         raise Damaged(
             f"the Delta log cannot be read: {problem}",
@@ -63,13 +163,27 @@ def records(table: Path) -> list[DeliveryRecord]:
     """Our records in commit order; commits of others carry none and are left to `integrity.verify`."""
     if not is_table(table):
         return []
+    place = _pin_of(table)[1]
+    if place is None:
+        return _records(table)
+    whole = table.resolve()
+    if whole not in _HELD:
+        version, mark = place
+        found = [r for r in _records(table) if r.version <= version]
+        _same(table, found, mark)
+        _HELD[whole] = found
+    return list(_HELD[whole])
+
+
+def _records(table: Path) -> list[DeliveryRecord]:
     entries = sorted(open_table(table).history(), key=lambda e: e["version"])
     return [r for e in entries if (r := from_metadata(e, table))]
 
 
 def paths(table: Path) -> set[str]:
     """Paths of the live files by Delta's own log, relative to the table."""
-    adds = open_table(table).get_add_actions(flatten=True)
+    place = _pin_of(table)[1]
+    adds = open_table(table, place[0] if place else None).get_add_actions(flatten=True)
     return set(adds.column("path").to_pylist())
 
 

@@ -20,7 +20,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,43 @@ from helpers.terms.errors import KitError, Refused, RunFailed, UsageError
 from helpers.terms.quick import skip_grammar
 
 FILES = ("index.html", "results.json", "actions.csv", "tables.xlsx", "notebook.ipynb", "manifest.json")
+LATER = ("files", "tables", "report.pdf")  # what a report may hold beside these
 EXCHANGE = 2  # renameat2's flag: two folders change places in one step
 AT_FDCWD = -100
 PR_SET_PDEATHSIG = 1
 POLL = 0.05  # how often the parent looks at its child [s]
+
+
+@dataclass(frozen=True)
+class How:
+    """How a batch has a report made; a report alone needs none of it.
+
+    Attributes
+    ----------
+    child : str
+        ``auto``: forked where that is safe; ``fork``: forked, by a caller whose process was warmed for it; ``fresh``: in
+        a new interpreter.
+    formats : tuple of str
+        Further files (`helpers.runs.formats`), written before the folder is swapped into place.
+    store : str
+        The store that `pin` and `shared` are of.
+    pin : dict
+        The state of it to read (`helpers.data.delta.pin`); empty for the newest.
+    shared : str
+        What was made for all runs over that state (`helpers.data.shared.prepare`); empty for nothing.
+    threads : int
+        Cores for the engine; 0 for all.
+    note : dict
+        Kept in the manifest as ``batch``.
+    """
+
+    child: str = "auto"
+    formats: tuple[str, ...] = ()
+    store: str = ""
+    pin: dict[str, Any] = field(default_factory=dict)
+    shared: str = ""
+    threads: int = 0
+    note: dict[str, Any] = field(default_factory=dict)
 
 
 def make(
@@ -48,6 +81,7 @@ def make(
     timeout: float = 600.0,
     memory: int = 0,
     tell: Callable[[str], None] | None = None,
+    how: How | None = None,
 ) -> dict[str, Any]:
     """Run a notebook and leave its report in `to`.
 
@@ -64,6 +98,7 @@ def make(
         Resident memory allowed [bytes]; 0 for no limit.
     tell : callable, optional
         Told each section as it begins.
+    how : How, optional
 
     Returns
     -------
@@ -81,19 +116,20 @@ def make(
     """
     path = notebooks.find(notebook_id)
     given = parameters.check(given, parameters.declared(path))
-    to = Path(os.path.abspath(to))  # noqa: PTH100 - a link in the path stays a link
+    to, how = Path(os.path.abspath(to)), how or How()  # noqa: PTH100 - a link in the path stays a link
     with _alone(to):
         _may_replace(to)
         _recover(to)
         scratch = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
         try:
-            outcome = _in_child(path, scratch, given, timeout, memory, tell)
+            outcome = _in_child(path, scratch, given, timeout, memory, tell, how)
             if outcome.get("error"):
                 raise _failed(outcome, scratch, to, path)
             for name in FILES:  # each must be there
                 _flush(scratch / "report" / name)
-            for path in (scratch / "report").glob("files/*"):
-                _flush(path)
+            for path in (scratch / "report").rglob("*"):
+                if path.is_file() and path.name not in FILES:
+                    _flush(path)
             with suppress(OSError):  # not every system lets one flush a folder
                 sync(scratch / "report")
             _swap(scratch / "report", to)
@@ -119,9 +155,11 @@ def _in_child(
     timeout: float,
     memory: int,
     tell: Callable[[str], None] | None,
+    how: How,
 ) -> dict[str, Any]:
     """Run `_work` in a process of its own; what it wrote down, or how it ended."""
-    child = _forked(path, scratch, given) if _may_fork() else _started(path, scratch, given)
+    forks = how.child == "fork" or (how.child == "auto" and _may_fork())
+    child = (_forked if forks else _started)(path, scratch, given, how)
     ended = _watch(child, scratch, timeout, memory, tell)
     outcome = scratch / "outcome.json"
     if outcome.is_file():
@@ -139,11 +177,12 @@ class _Child:
 
 
 def _may_fork() -> bool:
-    """Whether a fork is safe: threads of DuckDB, Arrow or Delta in this process would not live on in the child."""
-    return hasattr(os, "fork") and not {"deltalake", "duckdb", "pyarrow"} & sys.modules.keys()
+    """Whether a fork is safe: threads of DuckDB, Arrow, Delta or Typst in this process would not live on in the child."""
+    return hasattr(os, "fork") and not {"deltalake", "duckdb", "pyarrow", "typst"} & sys.modules.keys()
 
 
-def _forked(path: Path, scratch: Path, given: Mapping[str, str]) -> _Child:
+def _forked(path: Path, scratch: Path, given: Mapping[str, str], how: How) -> _Child:
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -151,7 +190,8 @@ def _forked(path: Path, scratch: Path, given: Mapping[str, str]) -> _Child:
             os.setsid()  # its own group, so that whatever it started ends with it
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
-            _work(path, scratch, given)
+            end_with_parent(parent)
+            _work(path, scratch, given, how)
             status = 0
         finally:
             os._exit(status)
@@ -169,12 +209,14 @@ def _forked(path: Path, scratch: Path, given: Mapping[str, str]) -> _Child:
     return _Child(pid, poll, end)
 
 
-def _started(path: Path, scratch: Path, given: Mapping[str, str]) -> _Child:
+def _started(path: Path, scratch: Path, given: Mapping[str, str], how: How) -> _Child:
     """A fresh interpreter does the same work: on Windows, and in a process that has opened a store."""
     import subprocess
 
     code = "import json,sys; from helpers.runs import report; report.worked(json.loads(sys.argv[1]))"
-    said = json.dumps({"path": str(path.resolve()), "scratch": str(scratch), "given": dict(given)})
+    said = json.dumps(
+        {"path": str(path.resolve()), "scratch": str(scratch), "given": dict(given), "how": asdict(how)}
+    )
     found = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
     process = subprocess.Popen(
         [sys.executable, "-c", code, said],
@@ -192,7 +234,8 @@ def _started(path: Path, scratch: Path, given: Mapping[str, str]) -> _Child:
 
 def worked(said: Mapping[str, Any]) -> None:
     """The child's work where it cannot be forked."""
-    _work(Path(said["path"]), Path(said["scratch"]), said["given"])
+    how = said["how"] | {"formats": tuple(said["how"]["formats"])}
+    _work(Path(said["path"]), Path(said["scratch"]), said["given"], How(**how))
 
 
 def _watch(
@@ -250,10 +293,10 @@ def _remedy(ended: str) -> str:
     return "run it again; if it ends so again, open the notebook in JupyterLab and run it there"
 
 
-def _work(path: Path, scratch: Path, given: Mapping[str, str]) -> None:
+def _work(path: Path, scratch: Path, given: Mapping[str, str], how: How) -> None:
     """Execute, render, write down: all inside the child. Never raises."""
     started, begun = datetime.now(UTC), time.perf_counter()
-    _end_with_parent()
+    end_with_parent()
     log = (scratch / "log.txt").open("w", encoding="utf-8")
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - a cell that asks gets no answer, not a wait
     os.dup2(sys.stdin.fileno(), 0)
@@ -261,13 +304,21 @@ def _work(path: Path, scratch: Path, given: Mapping[str, str]) -> None:
         os.dup2(log.fileno(), stream)  # libraries' warnings go to the log, not on the person's screen
     executed = scratch / "notebook.ipynb"
     try:
+        _settle(how)
         notebook, seconds = _execute(path, scratch, executed, given)
         report = scratch / "report"
         report.mkdir()
+        from helpers.data import delta
         from helpers.runs import outputs
 
+        delta.confirm()
         rendering = time.perf_counter()
         found = outputs.write(report, notebook, _page_title(path, outputs.results(notebook)))
+        paged = time.perf_counter()
+        if how.formats:
+            from helpers.runs import formats
+
+            formats.write(report, how.formats)
         outputs.write_manifest(
             report,
             {
@@ -282,15 +333,18 @@ def _work(path: Path, scratch: Path, given: Mapping[str, str]) -> None:
                 "inputs": found["data"],
                 "reconciliation": found["reconciliation"],
                 "packages": _packages(),
+                **_shown(),
                 "started": started.isoformat(timespec="seconds"),
                 "timings": {
                     "seconds": {
                         "cells": seconds,
-                        "page": round(time.perf_counter() - rendering, 3),
+                        "page": round(paged - rendering, 3),
+                        **({"formats": round(time.perf_counter() - paged, 3)} if how.formats else {}),
                         "all": round(time.perf_counter() - begun, 3),
                     }
                 },
-            },
+            }
+            | ({"batch": how.note} if how.note else {}),
         )
         _write(scratch / "outcome.json", {"done": True})
     except BaseException as problem:
@@ -301,10 +355,30 @@ def _work(path: Path, scratch: Path, given: Mapping[str, str]) -> None:
         _write(scratch / "outcome.json", _told(problem, scratch))
 
 
-def _end_with_parent() -> None:
-    """Where the system can (Linux): a killed parent takes its child along, and the lock that the child inherits."""
+def _settle(how: How) -> None:
+    """Read the state of the store that the batch reads, and what was made for all runs over it."""
+    if how.pin:
+        from helpers.data import delta
+
+        delta.pin(Path(how.store), {name: (version, mark) for name, (version, mark) in how.pin.items()})
+    if how.shared:
+        from helpers.data import shared
+
+        shared.use(Path(how.shared), how.threads)
+
+
+def end_with_parent(parent: int = 0) -> None:
+    """Where the system can (Linux): a killed parent takes its child along, and the lock that the child inherits.
+
+    Parameters
+    ----------
+    parent : int
+        Who it was before the fork: one that ended in between sends no signal any more.
+    """
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent and os.getppid() != parent:
+        os._exit(1)
 
 
 def _execute(path: Path, scratch: Path, executed: Path, given: Mapping[str, str]) -> tuple[Any, list[dict]]:
@@ -390,7 +464,23 @@ def _told(problem: BaseException, scratch: Path) -> dict[str, Any]:
 
 
 def _page_title(path: Path, found: Mapping[str, Any]) -> str:
-    return f"{notebooks.title(path)}, {found['month']}"
+    from helpers.views.words import term
+
+    return f"{term(notebooks.title(path))}, {found['month']}"
+
+
+def _shown() -> dict[str, Any]:
+    """Engine, language and look, where they are not the kit's own."""
+    from helpers.data.charges import ENGINE, ENGINES
+    from helpers.views import look, words
+
+    own, language = look.current(), words.language()
+    engine = os.environ.get(ENGINE, "")
+    return (
+        ({"engine": engine} if engine not in ("", ENGINES[0]) else {})
+        | ({"look": {"sha256": own.sha256, "name": own.name}} if own.sha256 else {})
+        | ({"language": language} if language != words.SOURCE else {})
+    )
 
 
 def _packages() -> dict[str, str]:
@@ -482,7 +572,7 @@ def _may_replace(to: Path) -> None:
     if not to.exists():
         return
     foreign = (
-        sorted(p.name for p in to.iterdir() if p.name not in (*FILES, "files")) if to.is_dir() else [to.name]
+        sorted(p.name for p in to.iterdir() if p.name not in (*FILES, *LATER)) if to.is_dir() else [to.name]
     )
     if foreign or (any(to.iterdir()) and not _is_report(to)):
         raise Refused(

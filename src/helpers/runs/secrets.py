@@ -11,6 +11,8 @@ _SHAPES = (
     (re.compile(rf"(?i)\b({_NAMES})(['\"]?\s*[=:]\s*)([^\s'\"&;,]+)"), r"\1\2***"),
     (re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}\b"), "***"),
     (re.compile(r"(?i)(://)[^/\s:@]+:[^/\s@]+@"), r"\1***@"),
+    # a chat's webhook: its path is the secret
+    (re.compile(r"(?i)(https://(?:[\w.-]+\.)?(?:hooks\.slack\.com|webhook\.office\.com|logic\.azure\.com|powerplatform\.com)(?::\d+)?/)[^\s'\"<>]+"), r"\1***"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "***"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.S), "***"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -206,6 +206,8 @@ class Run:
         """
         from IPython.display import display
 
+        from helpers.views import words
+
         payload = {
             "notebook": self.notebook_id,
             "kit": helpers.__version__,
@@ -217,7 +219,7 @@ class Run:
             "headline": headline,
             "kpis": [k.record() for k in kpis],
             "change": [] if change is None else table(change)["rows"],
-            "actions": [a.record() for a in actions],
+            "actions": [words.action(a).record() for a in actions],
             "tables": {name: table(frame) for name, frame in (tables or {}).items()},
             "files": dict(files or {}),
             "reconciliation": [_line(x) for x in self.reconciliation.lines],
@@ -264,15 +266,20 @@ def begin(
     NotReconciled
         If a total of the store differs from its sources.
     """
-    from helpers.data import allocation, open_charges, store
+    from helpers.data import cut, delta, store
+    from helpers.views import words
 
+    words.settle(notebook_id)
     folder = _store(data)
     day = parse_day(as_of) if as_of else None
     if os.environ.get("FINOPS_MODE") == "report":
+        if not delta.pinned(folder):
+            delta.pin(folder)  # one state from here to the last cell, whatever is delivered meanwhile
         store.verify(folder, deep=True)  # a flipped byte can be read as another amount: 6 % of them are
-    charges = open_charges(folder, day)
-    held = _held(charges)
-    snapshot = store.snapshot(folder, day)
+    opened = open_store(folder, day)
+    charges, held, snapshot, reconciliation = (
+        opened.charges, opened.held, dict(opened.snapshot), opened.reconciliation,
+    )  # fmt: skip
     today = day or date.fromisoformat(snapshot["as_of"])
     for name, given in (("provider", provider), ("department", department), ("currency", currency)):
         _known(name, given, {r[name] for r in held} - {""})
@@ -294,7 +301,6 @@ def begin(
             charges = charges.filter(charges[FILTERS[name]] == given)
     if currency:
         charges = charges.filter(charges.BillingCurrency == currency)
-    reconciliation = store.reconcile(folder, day)
     if not reconciliation.exact:
         wrong = next(x for x in reconciliation.lines if not x.exact)
         raise NotReconciled(
@@ -314,9 +320,9 @@ def begin(
         currency=chosen_currency,
         rows=counts.get(chosen_currency, 0),
         difference=sum((abs(x.difference["BilledCost"]) for x in reconciliation.lines), Decimal(0)),
-        scope=" · ".join(x for x in (provider, department) if x),
+        scope=" · ".join(x for x in (provider, department or ", ".join(cut.departments(folder) or ())) if x),
         open=today < which.end.date(),
-        basis=allocation.basis(folder, day),
+        basis=_basis(opened.rules),
     )
     return Run(
         notebook_id=notebook_id,
@@ -327,7 +333,7 @@ def begin(
         currencies=tuple(sorted(counts)),
         facts=facts,
         playbook=playbook,
-        companions=companions(folder, day),
+        companions={name: frame.copy() for name, frame in opened.companions.items()},
         reconciliation=reconciliation,
         choices={
             "month": sorted({r["month"] for r in held}, reverse=True),
@@ -353,6 +359,92 @@ def begin(
             "currency": currency,
         },
     )
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What every run over one state of a store begins with.
+
+    Attributes
+    ----------
+    charges : ibis Table
+    held : list of dict
+        month, provider, department, currency, company and their number of charges.
+    snapshot : dict
+    reconciliation : Reconciliation
+    companions : dict of DataFrame
+    rules : tuple or None
+        How owners were found (`data.allocation.rules`).
+    """
+
+    charges: Any
+    held: list[dict[str, Any]]
+    snapshot: dict[str, Any]
+    reconciliation: Any
+    companions: dict[str, Any]
+    rules: Any
+
+
+_kept: dict[tuple[Path, date | None], Opened] | None = None
+AT_HAND = 600_000  # charges up to which a process that runs page after page holds them in memory
+
+
+def keep_open() -> None:
+    """From now on a store opened in this process stays open for the next run: for one who sees to its changing."""
+    global _kept
+    _kept = {}
+
+
+def _at_hand(charges: Any, rows: int) -> Any:
+    """The same charges, their owners joined, held by the engine: a run then asks memory instead of files.
+
+    Measured on the sample company (101,618 charges, two busy cores): the practitioner's KPIs take 1.2 s of computing
+    instead of 2.1, the bridge 0.09 instead of 0.25; reading all once takes 1.4 s and 190 MB.
+    """
+    if rows > AT_HAND:
+        return charges
+    import duckdb
+
+    engine: Any = charges.get_backend()
+    try:
+        engine.con.execute("CREATE TABLE at_hand AS SELECT * FROM joined")
+    except duckdb.OutOfMemoryException:
+        engine.con.execute("DROP TABLE IF EXISTS at_hand")
+        return charges
+    return engine.table("at_hand")
+
+
+def open_store(folder: Path, day: date | None) -> Opened:
+    """Open a store and reconcile it, or take what `keep_open` kept."""
+    from helpers.data import allocation, delta, open_charges, store
+
+    if _kept is not None and (folder, day) in _kept:
+        return _kept[folder, day]
+    if _kept is not None and not delta.pinned(folder):
+        delta.pin(folder)  # every table that a later run asks for is of the state that is kept open
+    charges = open_charges(folder, day)
+    opened = Opened(
+        charges=charges,
+        held=_held(charges),
+        snapshot=store.snapshot(folder, day),
+        reconciliation=store.reconcile(folder, day),
+        companions=companions(folder, day),
+        rules=allocation.rules(folder, day),
+    )
+    if _kept is not None:
+        charges = _at_hand(charges, sum(r["rows"] for r in opened.held))
+        opened = _kept[folder, day] = replace(opened, charges=charges)
+    return opened
+
+
+def _basis(rules: tuple[int, str, date] | None) -> str:
+    """The sentence about who owns what, in the page's language."""
+    from helpers.views import words
+
+    if rules is None:
+        return words.say("basis.none")
+    n, file, day = rules
+    return words.say("basis.rules", n=n, file=file, day=day)
 
 
 def _store(data: str) -> Path:
@@ -451,14 +543,16 @@ def _line(line: Any) -> dict[str, Any]:
 
 def table(frame: Any) -> dict[str, Any]:
     """A DataFrame as plain data: columns, and rows of texts; Decimals as text with all digits, marked in `kinds`."""
-    kinds = {
-        c: "number"
-        if any(isinstance(v, Decimal | int) and not isinstance(v, bool) for v in frame[c])
-        else "text"
-        for c in frame.columns
-    }
+    kinds = {c: _kind(frame[c]) for c in frame.columns}
     rows = [{c: _cell(v) for c, v in row.items()} for row in frame.to_dict("records")]
     return {"columns": list(frame.columns), "kinds": kinds, "rows": rows}
+
+
+def _kind(values: Any) -> str:
+    there = [v for v in values if v is not None and v == v]
+    if any(isinstance(v, Decimal | int) and not isinstance(v, bool) for v in there):
+        return "number"
+    return "date" if there and all(type(v) is date for v in there) else "text"
 
 
 def _cell(value: Any) -> str | None:

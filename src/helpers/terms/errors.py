@@ -6,7 +6,7 @@ Everything the kit refuses is a `KitError`; anything else that reaches a person 
 
 from __future__ import annotations
 
-DONE, FINDINGS, USAGE, NOT_RECONCILED, DAMAGED, REFUSED = 0, 1, 2, 3, 4, 5
+DONE, FINDINGS, USAGE, NOT_RECONCILED, DAMAGED, REFUSED, UNFINISHED = 0, 1, 2, 3, 4, 5, 6
 
 EXIT_CODES = {
     DONE: "done",
@@ -15,6 +15,7 @@ EXIT_CODES = {
     NOT_RECONCILED: "not reconciled: a total differs from its source",
     DAMAGED: "damaged: a file of the store is missing or changed",
     REFUSED: "refused or failed, nothing changed",
+    UNFINISHED: "unfinished: a batch lacks some of its reports or deliveries; the others are whole",
 }
 
 
@@ -113,3 +114,13 @@ class BadInput(Refused):
 
 class RunFailed(KitError):
     """A report stopped: which cell, why, and where its notebook is kept."""
+
+
+class NotDelivered(KitError):
+    """A report that did not reach those who read it; it is as it was, and the next run tries again."""
+
+
+class Unfinished(KitError):
+    """A batch that lacks some of its reports or deliveries: they failed, or it was stopped; the others are whole."""
+
+    code = UNFINISHED

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from helpers.terms import writing
 from helpers.terms.errors import UsageError
 
 
@@ -59,13 +60,13 @@ class Month:
 
     @property
     def name(self) -> str:
-        """``September``."""
-        return calendar.month_name[self.month]
+        """``September``, in the page's language."""
+        return writing.now().month(self.month)
 
     @property
     def title(self) -> str:
-        """``September 2026``."""
-        return f"{self.name} {self.year}"
+        """``September 2026``, in the page's language and form."""
+        return writing.now().of_month(self.year, self.month)
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"

@@ -28,6 +28,45 @@ def store_option(verb: Callable) -> Callable:
     return option(verb)
 
 
+def looking(verb: Callable) -> Callable:
+    """The options of every verb that shows pages: the organisation's look, and the language."""
+    return looked(click.option("--language", envvar="FINOPS_LANGUAGE", metavar="CODE", expose_value=False, callback=_language, help="Language of the page: en or de.  [default: $FINOPS_LANGUAGE, else the look's, else en]")(verb))  # fmt: skip
+
+
+def looked(verb: Callable) -> Callable:
+    """The organisation's look alone."""
+    return click.option("--look", envvar="FINOPS_LOOK", metavar="FILE", expose_value=False, callback=_look, help="The organisation's look.yaml: name, logo, colours, amounts, dates.  [default: $FINOPS_LOOK]")(verb)  # fmt: skip
+
+
+def _look(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value:
+        from helpers.views import look
+
+        _until_the_end(ctx, look.VARIABLE)
+        for note in look.choose(value).notes:
+            click.echo(f"note: {value}: {note}", err=True)
+
+
+def _language(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value:
+        from helpers.views import words
+
+        _until_the_end(ctx, words.VARIABLE)
+        words.choose(value)
+
+
+def _until_the_end(ctx: click.Context, variable: str) -> None:
+    """What a verb sets for itself and what it starts ends with it: a program may call several."""
+    before = os.environ.get(variable)
+
+    def back() -> None:
+        os.environ.pop(variable, None)
+        if before is not None:
+            os.environ[variable] = before
+
+    ctx.call_on_close(back)
+
+
 class Kit(click.Group):
     """Verbs in the order of use, and one way to say what went wrong."""
 
@@ -184,3 +223,10 @@ def writing(help: str, default: str | None = None) -> Callable:
         return click.option("--to", metavar="FOLDER", default=default, required=default is None, show_default=bool(default), help=help)(verb)  # fmt: skip
 
     return add
+
+
+def reached(verb: Callable) -> Callable:
+    """Under which address a server answers, to whom, and where it writes down who saw what."""
+    verb = click.option("--audit", metavar="FILE", default=None, help="Write down who saw what, one JSON line each.")(verb)  # fmt: skip
+    verb = click.option("--access", metavar="FILE", default=None, help="How people come in, and who may see what: docs/security.md.")(verb)  # fmt: skip
+    return click.option("--ip", default="127.0.0.1", show_default=True, help="Address to listen on; one that others reach needs --access.")(verb)  # fmt: skip

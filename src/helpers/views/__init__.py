@@ -1,6 +1,6 @@
 """Results to people: theme, charts, tables, sentences, controls, pages."""
 
-from helpers.views import charts, sentences, tables
+from helpers.views import charts, look, sentences, tables, words
 from helpers.views.blocks import (
     beside,
     decisions,
@@ -19,9 +19,11 @@ __all__ = [
     "definitions",
     "findings",
     "headline",
+    "look",
     "masthead",
     "reconciliation",
     "sentences",
     "tables",
     "tiles",
+    "words",
 ]

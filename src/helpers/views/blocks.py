@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from helpers.views import charts, sentences, theme
+from helpers import catalog
+from helpers.terms import writing
+from helpers.terms.errors import UsageError
+from helpers.views import charts, look, sentences, theme, words
 from helpers.views.markup import Shown, block, plain, safe, table, text_table, titled
+from helpers.views.words import say, term
 
 MOST_TILES = 6
 SHAPES = {"good": "●", "bad": "▲", "none": "–"}
@@ -28,22 +33,26 @@ def masthead(facts: Any) -> Shown:
 
     difference = get("difference", None)
     if difference is None:
-        settled, kind = "not reconciled yet", "kit-bad"
+        settled, kind = say("masthead.not_reconciled"), "kit-bad"
     elif difference:
-        settled, kind = f"▲ does not reconcile: difference {sentences.number(difference)}", "kit-bad"
+        settled, kind = say("masthead.differs", difference=sentences.number(difference)), "kit-bad"
     else:
-        settled, kind = "reconciled, difference 0.00", ""
-    month = f"{plain(get('month'))}{', not over yet' if get('open', False) else ''}"
-    as_of = f", as of {sentences.day(get('as_of'))}" if get("as_of") else ""
+        settled, kind = say("masthead.reconciled", difference=writing.now().figures("0.00")), ""
+    month = plain(get("month"))
+    if get("open", False):
+        month = say("masthead.open", month=month)
+    if get("as_of"):
+        month = say("masthead.as_of", month=month, day=sentences.day(get("as_of")))
     rows = get("rows", None)
-    counted = f"{rows:,} charge{'' if rows == 1 else 's'}" if isinstance(rows, int) else ""
-    whose = [plain(get(n)) for n in ("company", "persona") if get(n)] + [plain(get("scope"))] * bool(
-        get("scope")
-    )
-    which = [month + as_of, *(x for x in (plain(get("currency")), counted) if x)]
+    counted = say("masthead.charges", n=rows) if isinstance(rows, int) else ""
+    own = look.current()
+    company = own.name or get("company")
+    whose = [plain(company)] * bool(company) + [term(plain(get("persona")))] * bool(get("persona"))
+    whose += [plain(get("scope"))] * bool(get("scope"))
+    which = [month, *(x for x in (plain(get("currency")), counted) if x)]
     basis = plain(get("basis"), 400) if get("basis") else ""
     body = (
-        f'<div class="kit-mast"><p>{safe(" · ".join(whose))}</p><p>{safe(" · ".join(which))} · '
+        f'<div class="kit-mast"><p>{theme.mark()}{safe(" · ".join(whose))}</p><p>{safe(" · ".join(which))} · '
         f"<span{f' class={chr(34)}{kind}{chr(34)}' if kind else ''}>{safe(settled)}</span></p></div>"
         + (f'<p class="kit-basis">{safe(basis)}</p>' if basis else "")
     )
@@ -84,22 +93,22 @@ def tiles(kpis: Sequence[Any], ids: Sequence[str] | None = None) -> Shown:
     for kpi in chosen:
         kind, judgement = sentences.judged(kpi)
         if kpi.value is None:
-            reason = plain(kpi.reason or "not computable from these charges", 300)
+            reason = words.reason(plain(kpi.reason, 300)) if kpi.reason else say("tiles.not_computable")
             items.append(
                 f'<li class="kit-tile"><p class="kit-name">{safe(sentences.kpi_name(kpi))}</p>'
-                f'<p class="kit-value kit-none">—</p><p class="kit-why">{safe(reason)}</p></li>'
+                f'<p class="kit-value kit-none">—</p><p class="kit-why">{safe(reason)}</p>{_what(kpi)}</li>'
             )
             lines.append(f"{sentences.kpi_name(kpi)}: — ({reason})")
             continue
-        value = sentences.shown_value(kpi.value, sentences.unit_of(kpi))
-        unit = sentences.unit_words(sentences.unit_of(kpi), kpi.currency)
+        value, unit = sentences.parted(kpi)
         moved = sentences.moved(kpi)
         items.append(
             f'<li class="kit-tile"><p class="kit-name">{safe(sentences.kpi_name(kpi))}</p>'
             f'<p class="kit-value">{safe(value)}<span class="kit-unit">{" " + safe(unit) if unit else ""}</span></p>'
             f"{charts.sparkline_html(kpi, kind)}"
             f'<p class="kit-change">{safe(moved)}</p>'
-            f'<p class="kit-judged kit-{kind}"><span aria-hidden="true">{SHAPES[kind]}</span> {safe(judgement)}</p></li>'
+            f'<p class="kit-judged kit-{kind}"><span aria-hidden="true">{SHAPES[kind]}</span> {safe(judgement)}</p>'
+            f"{_what(kpi)}</li>"
         )
         lines.append(
             f"{sentences.kpi_name(kpi)}: {sentences.with_unit(kpi.value, sentences.unit_of(kpi), kpi.currency)}; {moved}; "
@@ -121,43 +130,121 @@ def decisions(
         Of values that name none.
     """
     found = title or sentences.decisions_title(actions)
-    below = subtitle if subtitle is not None else "From the playbook: the rules that fire this month"
+    below = subtitle if subtitle is not None else say("decisions.subtitle")
     items, lines = [], []
-    for action in actions:
+    for rule in actions:
+        action = words.action(rule)
         worth = sentences.worth(action, currency)
-        owner, due = plain(getattr(action, "owner", "") or "nobody named"), getattr(action, "due", "")
+        owner, due = plain(getattr(action, "owner", "") or say("words.nobody")), getattr(action, "due", "")
         do = plain(getattr(action, "do", "") or "", 600)
         step = f'<p class="kit-step">{safe(do)}</p>' if do else ""
         facts = [f"<strong>{safe(worth)}</strong>"] if worth else []
-        facts += [safe(owner)] + ([f"due {safe(sentences.day(due))}"] if due else [])
+        by_when = say("decisions.due", day=sentences.day(due)) if due else ""
+        facts += [safe(owner)] + ([safe(by_when)] if due else [])
+        other = ' lang="en"' if words.foreign(rule) else ""
         items.append(
-            f'<li><p class="kit-do">{safe(action.title, 300)}</p>{step}<p class="kit-why">{safe(action.why, 600)}</p>'
+            f'<li><div{other}><p class="kit-do">{safe(action.title, 300)}</p>{step}<p class="kit-why">{safe(action.why, 600)}</p></div>'
+            f'<p class="kit-meta">{" · ".join(facts)}</p></li>'
+            if other
+            else f'<li><p class="kit-do">{safe(action.title, 300)}</p>{step}<p class="kit-why">{safe(action.why, 600)}</p>'
             f'<p class="kit-meta">{" · ".join(facts)}</p></li>'
         )
-        ends = [x for x in (do, worth, owner, f"due {sentences.day(due)}" if due else "") if x]
+        ends = [x for x in (do, worth, owner, by_when) if x]
         lines.append(f"- {plain(action.title, 300)} ({plain(action.why, 600)}): {', '.join(ends)}")
     body = f'<ol class="kit-decisions">{"".join(items)}</ol>' if items else ""
     return Shown(block("decide", titled(found, below if items else "") + body), "\n".join([found, *lines]))
 
 
+@dataclass(frozen=True)
+class Meaning:
+    """What a number means: in plain words, its formula, whose it is, and where that stands."""
+
+    plain: str
+    formula: str
+    source: str
+    link: str
+
+
+def meaning(kpi: Any) -> Meaning:
+    """A KPI's meaning in the page's language; the formula stays English where nobody translated it.
+
+    Parameters
+    ----------
+    kpi : KpiResult
+        Attributes id, variant; definition (or formula) for one that is in no catalog.
+    """
+    try:
+        record = catalog.kpis.record(str(getattr(kpi, "id", "")))
+    except UsageError:
+        said = plain(getattr(kpi, "formula", None) or getattr(kpi, "definition", None) or "", 800)
+        return Meaning("", said, "", "")
+    variant = next((v for v in record.variants if v.name == (kpi.variant or "")), record.variants[0])
+    if record.number is None:
+        source = say("definitions.of_kit")
+    else:
+        key = "definitions.of_foundation" if record.definition == "foundation" else "definitions.of_ours"
+        source = say(key, number=record.number, name=record.name)
+    return Meaning(term(record.plain), variant.formula, source, record.link)
+
+
+def _told(found: Meaning, formulas: Sequence[tuple[str, str]] = ()) -> str:
+    """A meaning as HTML: plain words, then formula and source, each with its name.
+
+    `formulas` are pairs of variant and formula where several variants share the rest; default its own.
+    """
+    parts = [f"<p>{safe(found.plain)}</p>"] if found.plain else []
+    for variant, formula in formulas or [("", found.formula)] * bool(found.formula):
+        name = say("definitions.formula")
+        name = say("tiles.variant", name=name, variant=variant) if variant else name
+        english = "" if words.translated(formula) else ' lang="en"'
+        parts.append(
+            f'<p class="kit-formula"><b>{safe(name)}:</b> <span{english}>{safe(term(formula))}</span></p>'
+        )
+    if found.source:
+        link = f' <a href="{safe(found.link)}">{safe(say("definitions.link"))}</a>' if found.link else ""
+        parts.append(
+            f'<p class="kit-origin"><b>{safe(say("definitions.source"))}:</b> {safe(found.source)}{link}</p>'
+        )
+    return "".join(parts)
+
+
+def _what(kpi: Any) -> str:
+    """What stands under a number for those who ask: it opens below it."""
+    found = meaning(kpi)
+    if not (found.plain or found.formula):
+        return ""
+    name = say("words.of", name=sentences.kpi_name(kpi))
+    return (
+        f'<details class="kit-what"><summary>{safe(say("definitions.what"))}<span class="kit-aloud"> {safe(name)}</span>'
+        f"</summary>{_told(found)}</details>"
+    )
+
+
 def definitions(kpis: Sequence[Any]) -> Shown:
-    """What each number means, at the foot of the page.
+    """What each number means, at the foot of the page: in plain words, the formula, the source.
 
     Parameters
     ----------
     kpis : sequence of KpiResult
-        Attributes name, variant, and definition (text) or formula; benchmark and its source where there are.
+        Attributes id, name, variant, and definition (text) or formula where the catalog has no such id.
     """
-    terms, lines, seen = [], [], set()
+    held: dict[tuple[str, str, Any], list[tuple[str, str]]] = {}
     for kpi in kpis:
-        said = plain(getattr(kpi, "formula", None) or getattr(kpi, "definition", None) or "", 800)
-        name = sentences.kpi_name(kpi)
-        if not said or (name, said) in seen:
-            continue
-        seen.add((name, said))
-        terms.append(f"<div><dt>{safe(name)}</dt><dd>{safe(said)}</dd></div>")
-        lines.append(f"{name}: {said}")
-    body = f'<details class="kit-terms"><summary>What the numbers mean</summary><dl>{"".join(terms)}</dl></details>'
+        found = meaning(kpi)
+        if found.plain or found.formula:
+            name = term(plain(kpi.name))
+            variant = term(plain(kpi.variant)) if getattr(kpi, "variant", None) else ""
+            # variants of one KPI stand together: what they share is said once
+            formulas = held.setdefault((str(getattr(kpi, "id", "")), name, replace(found, formula="")), [])
+            if (variant, found.formula) not in formulas:
+                formulas.append((variant, found.formula))
+    terms, lines = [], []
+    for (_, name, found), formulas in held.items():
+        terms.append(f"<div><dt>{safe(name)}</dt><dd>{_told(found, formulas)}</dd></div>")
+        said = [found.plain, *(f"{v}: {term(f)}" if v else term(f) for v, f in formulas), found.source]
+        lines.append(f"{name}: {' '.join(x for x in said if x)}")
+    title = safe(say("definitions.title"))
+    body = f'<details class="kit-terms"><summary>{title}</summary><dl>{"".join(terms)}</dl></details>'
     return Shown(block("definitions", body if terms else ""), "\n".join(lines))
 
 
@@ -180,14 +267,17 @@ def reconciliation(frame: Any, *, title: str | None = None) -> Shown:
         if value is None or value != value:
             return "—"
         if isinstance(value, Decimal):
-            return f"{Decimal(money.plain(value)):,f}".replace("-", sentences.MINUS) if value else "0.00"
-        return f"{value:,}" if isinstance(value, int) else plain(value)
+            text = f"{Decimal(money.plain(value)):,f}".replace("-", sentences.MINUS) if value else "0.00"
+            return writing.now().figures(text)
+        return writing.now().figures(f"{value:,}") if isinstance(value, int) else plain(value)
 
     off = [i for i, v in enumerate(frame[gap]) if not isinstance(v, Decimal) or v]
     found = title or (
-        "Billed cost in the source and in this report agree to the last digit"
+        say("reconciliation.agrees")
         if not off
-        else f"{sentences.capital(sentences.count(len(off)))} of {sentences.count(len(frame))} totals do not reconcile"
+        else sentences.capital(
+            say("reconciliation.differs", few=sentences.count(len(off)), all=sentences.count(len(frame)))
+        )
     )
     head = [sentences.capital(charts._words(c)) for c in columns]
     rows = [[said(c, v) for c, v in zip(columns, row, strict=True)] for row in frame.itertuples(index=False)]
@@ -212,16 +302,16 @@ def findings(found: Sequence[Any], *, title: str | None = None) -> Shown:
             said = plain(getattr(item, "title", None) or getattr(item, "message", None) or item, 600)
             means = plain(getattr(item, "consequence", "") or "", 600)
             n = getattr(item, "count", None)
-            said += f" ({n:,} charges)" if isinstance(n, int) else ""
+            said = say("findings.counted", said=said, n=n) if isinstance(n, int) else said
         items.append(
             f"<li>{safe(said)}{f'<span class={chr(34)}kit-why{chr(34)}>{safe(means)}</span>' if means else ''}</li>"
         )
         lines.append(f"- {said}{f': {means}' if means else ''}")
     n = len(items)
     name = title or (
-        "No finding in these charges"
+        say("findings.none")
         if not n
-        else f"{sentences.capital(sentences.count(n))} finding{'' if n == 1 else 's'} about the data"
+        else sentences.capital(say("findings.title", n=n, count=sentences.count(n)))
     )
     body = titled(name, "") + (f'<ul class="kit-findings">{"".join(items)}</ul>' if items else "")
     return Shown(block("found", body), "\n".join([name, *lines]))

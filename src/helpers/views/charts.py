@@ -18,9 +18,9 @@ from helpers.terms.period import Month
 from helpers.views import sentences, theme
 from helpers.views.markup import block, plain, safe, table, text_table, titled
 from helpers.views.sentences import number, percent
+from helpers.views.words import say, term
 
 Draw = Callable[[float], theme.Canvas]  # from a width [CSS px]
-OTHERS = "{} others"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class Chart:
         return block(
             "figure",
             f"{titled(self.title, self.subtitle)}<figure>{shown}</figure>"
-            f'<details class="kit-numbers"><summary>The numbers<span class="kit-aloud">: {safe(self.title)}</span>'
+            f'<details class="kit-numbers"><summary>{safe(say("page.numbers"))}<span class="kit-aloud">'
+            f"{safe(say('page.numbers_of', title=self.title))}</span>"
             f"</summary>{numbers}</details>",
         )
 
@@ -98,26 +99,36 @@ def bridge(
     end = Decimal(about["total"] if end is None else end)
     currency = currency or str(about.get("currency", ""))
     days = int(about.get("days", 0) or 0)
-    first = plain(start_label or _month_name(about.get("previous"), "before"))
-    last = plain(end_label or _month_name(about.get("month"), "after"))
+    first = plain(start_label or _month_name(about.get("previous"), say("words.before")))
+    last = plain(end_label or _month_name(about.get("month"), say("words.after")))
     causes = [(plain(c), Decimal(a)) for c, a in zip(frame["cause"], frame["amount"], strict=True)]
     at, footed = sentences.footed(start, end, causes)
-    shown = [(c, exact, footed[c]) for c, exact in causes if exact]
-    equal = f", {sentences.count(days)} equal days" if days else ""
+    shown = [(term(c), exact, footed[c]) for c, exact in causes if exact]
+    equal = say("bridge.days", n=days, count=sentences.count(days)) if days else ""
     rows = (
         (first, number(start, at)),
         *((c, number(r, at, signed=True)) for c, _, r in shown),
         (last, number(end, at)),
     )
-    parts = sentences.listed([f"{c} {number(r, at, signed=True)}" for c, _, r in shown]) or "nothing moved"
+    parts = sentences.listed([f"{c} {number(r, at, signed=True)}" for c, _, r in shown]) or say(
+        "bridge.moved_nothing"
+    )
     return Chart(
         title or sentences.bridge_title(causes, start, end),
         subtitle
         if subtitle is not None
-        else f"From {first} to {last}, effective cost, {currency}{equal}. Rust adds, green takes away.",
-        f"From {first} {number(start, at)} to {last} {number(end, at)} {currency}: {parts}.",
+        else say("bridge.subtitle", first=first, last=last, currency=currency, days=equal),
+        say(
+            "bridge.alt",
+            first=first,
+            start=number(start, at),
+            last=last,
+            end=number(end, at),
+            currency=currency,
+            parts=parts,
+        ),
         lambda width: _draw_bridge(width, first, last, start, end, shown, at),
-        ("Step", f"Amount, {currency}" if currency else "Amount"),
+        (say("words.step"), say("words.amount_in", currency=currency) if currency else say("words.amount")),
         rows,
     )
 
@@ -170,7 +181,7 @@ def ranked(
     previous: str = "",
     highlight: str | Sequence[str] | None = None,
     top: int = 6,
-    measure: str = "Effective cost",
+    measure: str = "",
     by: str = "",
     title: str | None = None,
     subtitle: str | None = None,
@@ -194,6 +205,7 @@ def ranked(
         Default: written from the amounts.
     """
     names = name or frame.columns[0]
+    measure = measure or say("ranked.measure")
     values = "amount" if "amount" in frame.columns else "value"
     before = list(frame["previous"]) if "previous" in frame.columns else [None] * len(frame)
     rows = sorted(
@@ -215,7 +227,7 @@ def ranked(
             known = [p for _, _, p in rest if p is not None]
             lines.append(
                 (
-                    OTHERS.format(f"{len(rest):,}"),
+                    say("words.others", n=len(rest)),
                     sum((v for _, v, _ in rest), Decimal(0)),
                     sum(known, Decimal(0)) if len(known) == len(rest) else None,
                 )
@@ -223,9 +235,9 @@ def ranked(
     at = sentences.places([v for _, v, _ in lines])
     footed = foot([v for _, v, _ in lines], at) if lines else []
     changes = [_change(v, p) for _, v, p in lines]
-    compared = f", and change on {_month_name(previous, previous)}" if previous else ""
+    compared = say("ranked.compared", month=_month_name(previous, previous)) if previous else ""
     period = f", {_month_name(month, month, full=True)}" if month else ""
-    what = f" by {by or _words(names)}"
+    what = term(by) if by else _words(names)
     drawn = [
         (n, float(v), number(r, at), c, n in marked, v - (p if p is not None else v))
         for (n, v, p), r, c in zip(lines, footed, changes, strict=True)
@@ -236,10 +248,20 @@ def ranked(
     said = "; ".join(f"{n} {v}{f' ({c})' if c and c != '—' else ''}" for n, v, c in table_rows[:8])
     return Chart(
         title or sentences.ranked_title(rows),
-        subtitle if subtitle is not None else f"{measure}{what}, {currency}{period}{compared}",
-        f"{measure}{what} in {currency}: {said}." if said else "There are no charges.",
+        subtitle
+        if subtitle is not None
+        else say(
+            "ranked.subtitle", measure=measure, what=what, currency=currency, period=period, compared=compared
+        ),
+        say("ranked.alt", measure=measure, what=what, currency=currency, said=said)
+        if said
+        else say("ranked.alt_nothing"),
         lambda width: _draw_ranked(width, drawn),
-        (_words(names).capitalize(), f"{measure}, {currency}" if currency else measure, "Change"),
+        (
+            sentences.capital(_words(names)),
+            say("words.in_currency", what=measure, currency=currency) if currency else measure,
+            say("words.change"),
+        ),
         table_rows,
     )
 
@@ -247,7 +269,7 @@ def ranked(
 def _draw_ranked(width, lines) -> theme.Canvas:
     if not lines:
         canvas = theme.Canvas(width, 32)
-        canvas.text(0, 14, "no charges", color="quiet")
+        canvas.text(0, 14, say("ranked.no_charges"), color="quiet")
         return canvas
     left = min(max(theme.width_of(line[0]) for line in lines) + 2, width * 0.42) + 10
     names = [theme.wrapped(line[0], left - 10) for line in lines]
@@ -311,7 +333,7 @@ def heat(
         found = [(r, c, a) for (r, c), a in cells.items() if a]
         by_row = _sizes((r, a) for r, _, a in found)
         if len(by_row) > top + 1:
-            rest, kept = OTHERS.format(f"{len(by_row) - top:,}"), set(by_row[:top])
+            rest, kept = say("words.others", n=len(by_row) - top), set(by_row[:top])
             merged: dict[tuple[str, str], Decimal] = {}
             for r, c, a in found:
                 key = (r if r in kept else rest, c)
@@ -327,17 +349,17 @@ def heat(
         for r in by_row
     )
     first, last = _month_name(about.get("previous"), ""), _month_name(about.get("month"), "")
-    period = f"From {first} to {last}, " if first and last else ""
+    period = say("heat.period", first=first, last=last) if first and last else ""
     largest = sorted(merged.items(), key=lambda m: -abs(m[1]))[:6]
-    parts = "; ".join(f"{r}, {c} {number(a, at, signed=True)}" for (r, c), a in largest)
+    parts = "; ".join(f"{r}, {term(c)} {number(a, at, signed=True)}" for (r, c), a in largest)
     return Chart(
         title or sentences.heat_title(found),
         subtitle
         if subtitle is not None
-        else f"{period}effective cost, {currency}. Rust adds, green takes away. The largest come first.",
-        f"The largest parts in {currency}: {parts}." if parts else "Nothing moved.",
+        else sentences.capital(say("heat.subtitle", period=period, currency=currency)),
+        say("heat.alt", currency=currency, parts=parts) if parts else say("heat.alt_nothing"),
         lambda width: _draw_heat(width, by_row, by_column, merged, at),
-        (sentences.capital(_words(row)), *by_column),
+        (sentences.capital(_words(row)), *map(term, by_column)),
         shown,
     )
 
@@ -353,7 +375,7 @@ def _sizes(parts: Any) -> list[str]:
 def _draw_heat(width, rows, columns, cells, at) -> theme.Canvas:
     if not rows:
         canvas = theme.Canvas(width, 32)
-        canvas.text(0, 15, "nothing moved", color="quiet")
+        canvas.text(0, 15, say("heat.empty"), color="quiet")
         return canvas
     import seaborn
     from matplotlib.colors import ListedColormap
@@ -362,7 +384,7 @@ def _draw_heat(width, rows, columns, cells, at) -> theme.Canvas:
     left = min(max(theme.width_of(r) for r in rows) + 12, width * 0.3)
     names = [theme.wrapped(r, left - 12, small, 4) for r in rows]
     height = max(30.0, 15.0 * max(len(n) for n in names) + 6)
-    words = [w for c in columns for w in c.split()]
+    words = [w for c in columns for w in term(c).split()]
     least = max(
         72.0,
         *(theme.width_of(number(a, at, signed=True), bold=True) + 12 for a in cells.values()),
@@ -371,7 +393,7 @@ def _draw_heat(width, rows, columns, cells, at) -> theme.Canvas:
     room = max(1, int((width - left) // least))
     kept = columns if len(columns) <= room else columns[: max(room - 1, 0)]
     rest = [c for c in columns if c not in kept]
-    heads = [*kept, *(["the rest"] if rest else [])]
+    heads = [*map(term, kept), *([say("words.rest")] if rest else [])]
     with localcontext(CONTEXT):
         grid = [
             [
@@ -421,7 +443,7 @@ def trend(
     months: Any,
     *,
     currency: str = "",
-    measure: str = "Effective cost",
+    measure: str = "",
     unit: str = "currency",
     open: bool = False,
     title: str | None = None,
@@ -443,21 +465,28 @@ def trend(
         Default: written from the values.
     """
     pairs = _months(months)
+    measure = measure or say("ranked.measure")
     closed = pairs[:-1] if open else pairs
     at = sentences.places([v for _, v in pairs])
     show = (lambda v: percent(v)) if unit == "ratio" else (lambda v: number(v, at))
-    rows = tuple((Month.parse(m).title, show(v) if v is not None else "no value") for m, v in pairs)
+    rows = tuple(
+        (Month.parse(m).title, show(v) if v is not None else say("words.no_value")) for m, v in pairs
+    )
     what = "%" if unit == "ratio" else currency
-    so_far = "; the last month is not over" if open else ""
+    so_far = say("trend.open") if open else ""
     known = [v for _, v in pairs if v is not None]
     cut = bool(known) and min(known) * 2 > max(known)  # a line may leave zero out, if it says so
-    axis = "; the axis does not start at zero" if cut else ""
+    axis = say("trend.axis") if cut else ""
     return Chart(
         title or sentences.trend_title(closed),
-        subtitle if subtitle is not None else f"{measure} by month, {what}{so_far}{axis}",
-        f"{measure} by month, {what}: {'; '.join(f'{m} {v}' for m, v in rows)}{so_far}.",
+        subtitle
+        if subtitle is not None
+        else say("trend.subtitle", measure=measure, unit=what, open=so_far, axis=axis),
+        say(
+            "trend.alt", measure=measure, unit=what, parts="; ".join(f"{m} {v}" for m, v in rows), open=so_far
+        ),
         lambda width: _draw_trend(width, pairs, show, open, cut),
-        ("Month", f"{measure}, {what}"),
+        (say("words.month"), say("words.in_currency", what=measure, currency=what)),
         rows,
     )
 
@@ -467,7 +496,7 @@ def _draw_trend(width, pairs, show, open, cut) -> theme.Canvas:
     canvas = theme.Canvas(width, height)
     known = [(i, v) for i, (_, v) in enumerate(pairs) if v is not None]
     if not known:
-        canvas.text(0, height / 2, "no month has a value", color="quiet")
+        canvas.text(0, height / 2, say("trend.empty"), color="quiet")
         return canvas
     edge = max(theme.width_of(show(v)) for _, v in known) / 2 + 4
     edge = max(edge, 22)
@@ -563,15 +592,20 @@ def sparkline_html(kpi: Any, kind: str) -> str:
     history = list(kpi.history or [])
     known = [(m, v) for m, v in history if v is not None]
     if not known:
-        return '<span class="kit-spark kit-none">no earlier month</span>'
+        return f'<span class="kit-spark kit-none">{safe(say("tiles.no_earlier"))}</span>'
 
     def said(pair) -> str:
-        return f"{sentences.with_unit(pair[1], sentences.unit_of(kpi), kpi.currency)} in {_month_name(pair[0], pair[0], full=True)}"
+        return say(
+            "tiles.value_in",
+            value=sentences.with_unit(pair[1], sentences.unit_of(kpi), kpi.currency),
+            month=_month_name(pair[0], pair[0], full=True),
+        )
 
     gaps = len(history) - len(known)
-    alt = f"{sentences.capital(sentences.count(len(history)))} months: from {said(known[0])} to {said(known[-1])}"
+    months = sentences.capital(sentences.count(len(history)))
+    alt = say("tiles.months", count=months, first=said(known[0]), last=said(known[-1]))
     if gaps:
-        alt += f", {sentences.count(gaps)} without a value"
+        alt = say("tiles.without", said=alt, count=sentences.count(gaps))
     svg = base64.b64encode(sparkline(history, kind).encode()).decode()
     return f'<img class="kit-spark" width="104" height="28" alt="{safe(alt)}" src="data:image/svg+xml;base64,{svg}">'
 
@@ -580,9 +614,9 @@ def _change(value: Decimal, previous: Decimal | None) -> str:
     if previous is None:
         return "—"
     if previous == 0:
-        return "new" if value else "—"
+        return say("words.new") if value else "—"
     if not value:
-        return "ended"
+        return say("words.ended")
     with localcontext(CONTEXT):
         difference = value - previous
     share = ratio(difference, previous) if previous > 0 else None
@@ -613,4 +647,4 @@ def _words(column: str) -> str:
     import re
 
     bare = re.sub(r"^x_(Kit)?|(Name|Id)$", "", str(column)) or str(column)
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare).lower()
+    return term(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare).lower())

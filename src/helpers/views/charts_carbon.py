@@ -10,9 +10,10 @@ from helpers.terms.money import foot
 from helpers.terms.period import Month
 from helpers.views import sentences_carbon as said
 from helpers.views import theme
-from helpers.views.charts import OTHERS, Chart
+from helpers.views.charts import Chart
 from helpers.views.markup import plain
 from helpers.views.sentences import number
+from helpers.views.words import say
 
 D = Decimal
 
@@ -39,7 +40,10 @@ def services(
     rows.sort(key=lambda r: (-r[2], r[0]))
     kept, rest = (rows[:top], rows[top:]) if len(rows) > top + 1 else (rows, [])
     if rest:
-        kept = [*kept, (OTHERS.format(len(rest)), *(sum((r[i] for r in rest), D(0)) for i in (1, 2, 3)))]
+        kept = [
+            *kept,
+            (say("words.others", n=len(rest)), *(sum((r[i] for r in rest), D(0)) for i in (1, 2, 3))),
+        ]
     scale, unit, at = _scale([r[2] for r in kept])
     footed = foot([r[2] / scale for r in kept], at) if kept else []
     labels = [number(f, at) for f in footed]

@@ -12,13 +12,17 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from helpers.terms.errors import UsageError
 from helpers.terms.period import Month
+from helpers.views.words import SOURCE, language, say, says, term
 
 MODE = "FINOPS_MODE"  # set by the server: "app" or "lesson"; absent in JupyterLab
 CHOICES = (
     "application/vnd.finops.choices+json"  # a page takes no form from a notebook: it makes its own from this
 )
+NAMED = ("month", "provider", "department", "currency")  # parameters that every language names
 ALL = ""  # a choice that filters nothing
+LONGEST = 200  # signs of an answer
 
 
 def question(
@@ -53,20 +57,24 @@ def question(
     style = {"description_width": "initial"}
     label = f"{label}, {unit}" if unit else label
     if choices:
-        options = [("choose …", ""), *((c, c) for c in choices)]
+        options = [(say("controls.choose"), ""), *((c, c) for c in choices)]
         given: Any = widgets.Dropdown(options=options, value="", description=label, style=style, layout=wide)
     else:
         given = widgets.Text(
             placeholder="", description=label, style=style, layout=wide, continuous_update=False
         )
     button = widgets.Button(
-        description="Check", tooltip=f"Check {label[0].lower()}{label[1:]}", button_style="primary"
+        description=say("controls.check"),
+        tooltip=say("controls.check_what", what=f"{label[0].lower()}{label[1:]}"),
+        button_style="primary",
     )
     said = widgets.HTML(first)
     said.add_class("kit-live")  # the page makes it a live region
 
     def answer(_=None) -> None:
-        said.value = judge(str(given.value or ""))
+        # a page may send any value: what the widget offers and how long it may be is checked again behind it
+        value = str(given.value or "")[:LONGEST]
+        said.value = judge(value if not choices or value in choices else "")
 
     button.on_click(answer)
     if not choices:
@@ -117,8 +125,8 @@ def form(choices: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> str
         for name, values in choices.items()
     )
     return (
-        f'<form class="kit-choices" method="get" action="./" aria-label="What to show">'
-        f'{fields}<button type="submit">Show</button></form>'
+        f'<form class="kit-choices" method="get" action="./" aria-label="{_safe(say("controls.what"))}">'
+        f'{fields}<button type="submit">{_safe(say("controls.show"))}</button></form>'
     )
 
 
@@ -130,13 +138,15 @@ def _options(name: str, values: Sequence[str], chosen: str) -> str:
 
 
 def _named(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    """A parameter's name as a label."""
+    key = f"controls.{name}"
+    return say(key) if name in NAMED and says(key) else term(name.replace("_", " ").capitalize())
 
 
 def _label(name: str, value: str) -> str:
     """A choice as a reader reads it: ``September 2026``, ``all providers``."""
     if value == ALL:
-        return f"all {name.replace('_', ' ')}s"
+        return say("controls.all", what=_named(name) if language() != SOURCE else name.replace("_", " "))
     return Month.parse(value).title if name == "month" else value
 
 
@@ -161,9 +171,9 @@ def _panel(choices, chosen, recompute):
     shown.add_class("kit-live")
 
     def again(_=None) -> None:
-        shown.value = '<p class="kit-busy">Working …</p>'
+        shown.value = '<p class="kit-busy">' + _safe(say("controls.working")) + "</p>"
         try:
-            shown.value = _html(recompute(**{name: pick.value for name, pick in picks.items()}))
+            shown.value = _html(recompute(**checked(choices, {name: p.value for name, p in picks.items()})))
         except Exception as stopped:  # a person sees a sentence, whatever stopped it
             shown.value = f'<p class="kit-stopped">{_safe(str(stopped))}</p>'
 
@@ -173,6 +183,29 @@ def _panel(choices, chosen, recompute):
     box = widgets.VBox([widgets.HBox(list(picks.values()), layout=widgets.Layout(flex_flow="wrap")), shown])
     box.add_class("kit-explore")
     return box
+
+
+def checked(choices: Mapping[str, Sequence[str]], given: Mapping[str, Any]) -> dict[str, str]:
+    """What was chosen, if it is offered: a widget's limits are state that a page can change, so they are no check.
+
+    Raises
+    ------
+    UsageError
+        Naming the choice.
+
+    Examples
+    --------
+    >>> checked({"month": ["2026-08", "2026-09"]}, {"month": "2026-09"})
+    {'month': '2026-09'}
+    """
+    for name, value in given.items():
+        if not isinstance(value, str) or value not in choices.get(name, ()):
+            raise UsageError(
+                f"no {name.replace('_', ' ')} {str(value)[:80]!r} among the choices",
+                "one that is offered",
+                "choose again",
+            )
+    return dict(given)
 
 
 def _html(shown: Any) -> str:

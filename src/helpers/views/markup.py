@@ -27,9 +27,15 @@ def plain(value: object, longest: int = LONGEST_NAME) -> str:
     >>> plain(None)
     'no name'
     """
-    text = "no name" if value is None or value != value else str(value)
+    text = _no_name() if value is None or value != value else str(value)
     text = " ".join(_UNSEEN.sub("\ufffd", text[: 4 * longest]).split())
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def _no_name() -> str:
+    from helpers.views.words import say
+
+    return say("words.no_name")
 
 
 def safe(value: object, longest: int = 2000) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from helpers.terms.quick import skip_grammar
-from helpers.views import theme
+from helpers.views import look, theme, words
 from helpers.views.markup import safe
+from helpers.views.words import say
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 IMAGES = ("data:image/svg+xml;base64,", "data:image/png;base64,")
@@ -120,7 +121,7 @@ def without(notebook: Any, tags: Iterable[str]) -> Any:
     return kept
 
 
-def render(notebook: Any, *, title: str, mode: str = "report", lang: str = "en") -> str:
+def render(notebook: Any, *, title: str, mode: str = "report", lang: str = "") -> str:
     """An executed notebook as a self-contained page; sources are left out.
 
     Parameters
@@ -132,7 +133,7 @@ def render(notebook: Any, *, title: str, mode: str = "report", lang: str = "en")
     mode : str
         A class on the page.
     lang : str
-        Language of the text.
+        Code of the language; default that of the page at hand (`views.words`).
 
     Returns
     -------
@@ -156,25 +157,29 @@ def render(notebook: Any, *, title: str, mode: str = "report", lang: str = "en")
         template_name="kit",
         template_file="index.html.j2",
     )
+    with words.use(lang):
+        lang, skip = words.language(), say("page.skip_report")
+    owner = look.current().name
     kit = {
-        "title": title,
+        "title": f"{title} · {owner}" if owner else title,
         "heading": "" if has_heading else title,
         "lang": lang,
+        "skip": skip,
         "mode": mode,
         "policy": POLICY,
         "css": theme.css(),
     }
     import nbformat
 
-    book = nbformat.from_dict({"metadata": {}, "nbformat": 4, "nbformat_minor": 5, "cells": shown})
+    book: Any = nbformat.from_dict({"metadata": {}, "nbformat": 4, "nbformat_minor": 5, "cells": shown})
     return exporter.from_notebook_node(book, resources={"kit": kit})[0]
 
 
-def message(title: str, lines: Sequence[str], *, lang: str = "en") -> str:
+def message(title: str, lines: Sequence[str], *, lang: str = "") -> str:
     """A page with a few sentences, in the same look: for a report that failed or an address that asks too much."""
     said = "".join(f"<p>{safe(line)}</p>" for line in lines)
     return (
-        f'<!doctype html>\n<html lang="{safe(lang)}"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{safe(lang or words.language())}"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{safe(POLICY)}">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{safe(title)}</title>'
         f'<link rel="icon" href="data:,"><style>{theme.css()}</style></head><body class="kit-body">'
@@ -202,7 +207,8 @@ def piece(output: Any) -> str:
     if kind == "stream":
         return _said(output["text"]) if output["name"] == "stdout" else ""  # warnings are for the log
     if kind == "error":
-        return f'<div class="kit-message"><p>This part stopped: {safe(output.get("ename", "an error"))}.</p></div>'
+        said = say("page.stopped_part", kind=output.get("ename", "error"))
+        return f'<div class="kit-message"><p>{safe(said)}</p></div>'
     data = output["data"]
     if "text/html" in data:
         return clean(_text(data["text/html"]))
@@ -210,7 +216,7 @@ def piece(output: Any) -> str:
         return f'<div class="kit-prose">{_lowered(markdown(_text(data["text/markdown"])))}</div>'
     if "image/png" in data:
         address = IMAGES[1] + re.sub(r"\s", "", _text(data["image/png"]))
-        alt = _text(data.get("text/plain", "a picture without a description"))
+        alt = _text(data.get("text/plain", say("page.picture")))
         return clean(
             f'<div class="kit-block kit-figure"><img src="{safe(address, 50_000_000)}" alt="{safe(alt)}"></div>'
         )

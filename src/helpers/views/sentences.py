@@ -11,44 +11,21 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
-from helpers.terms.money import CONTEXT, foot, ratio
+from helpers.terms import writing
+from helpers.terms.money import CONTEXT, ratio
 from helpers.terms.period import Month
+from helpers.terms.writing import MINUS
+from helpers.views import words
 from helpers.views.markup import plain
+from helpers.views.words import listed, say, term
 
-MINUS = "−"
-MONTHLY = " a month"  # what stands behind a decision's amount: the catalog gives all of them for one month
+__all__ = ["listed"]  # stands in words; other modules know it from here
 SAME = Decimal("0.005")  # a change below this share of the month before is "about the same"
 HARDLY = Decimal("0.1")  # a cause below this share of the largest one is not worth a name
-WORDS = [
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-]
+WORDS = 13  # small numbers that have a word: none to twelve
 FRACTIONS = [
-    (Decimal(n) / d, words)
-    for n, d, words in [
-        (9, 10, "nine tenths"),
-        (4, 5, "four fifths"),
-        (3, 4, "three quarters"),
-        (2, 3, "two thirds"),
-        (3, 5, "three fifths"),
-        (1, 2, "half"),
-        (2, 5, "two fifths"),
-        (1, 3, "one third"),
-        (1, 4, "a quarter"),
-        (1, 5, "a fifth"),
-        (1, 10, "a tenth"),
-    ]
+    (Decimal(n) / d, f"fractions.f{n}_{d}")
+    for n, d in [(9, 10), (4, 5), (3, 4), (2, 3), (3, 5), (1, 2), (2, 5), (1, 3), (1, 4), (1, 5), (1, 10)]
 ]
 CAUSES = {  # cause of measures.change and measures.what_changed -> what it is called where it adds, where it takes away
     "list price": ("higher list prices", "lower list prices"),
@@ -77,12 +54,7 @@ def count(n: int) -> str:
     >>> count(3), count(23)
     ('three', '23')
     """
-    return WORDS[n] if 0 <= n < len(WORDS) else f"{n:,}"
-
-
-def listed(parts: Sequence[str]) -> str:
-    """``a, b and c``."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    return say(f"numbers.n{n}") if 0 <= n < WORDS else writing.now().figures(f"{n:,}")
 
 
 def capital(text: str) -> str:
@@ -122,10 +94,10 @@ def number(value: Decimal | int | None, at: int | None = None, *, signed: bool =
         rounded = value.quantize(
             Decimal(1).scaleb(-(places([value]) if at is None else at)), rounding=ROUND_HALF_EVEN
         )
+    figures = writing.now().figures(f"{abs(rounded):,f}")
     if not rounded:
-        return f"±{abs(rounded):,f}" if signed else f"{abs(rounded):,f}"
-    sign = MINUS if rounded < 0 else "+" if signed else ""
-    return f"{sign}{abs(rounded):,f}"
+        return f"±{figures}" if signed else figures
+    return f"{MINUS if rounded < 0 else '+' if signed else ''}{figures}"
 
 
 def money(value: Decimal | None, currency: str, *, signed: bool = False) -> str:
@@ -136,11 +108,8 @@ def money(value: Decimal | None, currency: str, *, signed: bool = False) -> str:
     >>> money(Decimal("352410.37"), "USD"), money(Decimal("18.0066386184"), "EUR")
     ('352,410 USD', '18.01 EUR')
     """
-    return (
-        number(value, signed=signed)
-        if value is None
-        else f"{number(value, signed=signed)} {currency}".strip()
-    )
+    said = number(value, signed=signed)
+    return said if value is None else writing.now().money(said, currency)
 
 
 def percent(share: Decimal | None, at: int = 1, *, signed: bool = False, trim: bool = True) -> str:
@@ -163,16 +132,16 @@ def percent(share: Decimal | None, at: int = 1, *, signed: bool = False, trim: b
         ) and at < 3:
             at += 1
             shown = hundred.quantize(Decimal(1).scaleb(-at))
+        signs = writing.now()
         if hundred and not shown:
+            least = signs.percent.format(number=signs.figures(f"{Decimal(1).scaleb(-at):f}"))
             return (
-                f"under {Decimal(1).scaleb(-at):f} %"
-                if hundred > 0
-                else f"over {MINUS}{Decimal(1).scaleb(-at):f} %"
+                say("words.under", value=least) if hundred > 0 else say("words.over", value=f"{MINUS}{least}")
             )
         if abs(shown) == 100 and abs(hundred) < 100:
-            return f"{MINUS if hundred < 0 else ''}99.9… %"
+            return signs.percent.format(number=f"{MINUS if hundred < 0 else ''}{signs.figures('99.9')}…")
     text = number(shown, at, signed=signed)
-    return f"{_trimmed(text) if trim else text} %"
+    return signs.percent.format(number=_trimmed(text) if trim else text)
 
 
 def points(difference: Decimal | None, at: int = 1, *, signed: bool = True) -> str:
@@ -190,7 +159,7 @@ def points(difference: Decimal | None, at: int = 1, *, signed: bool = True) -> s
     while hundred and not hundred.quantize(Decimal(1).scaleb(-at)) and at < 4:
         at += 1
     text = _trimmed(number(hundred, at, signed=signed))
-    return f"{text} point{'' if text.lstrip('+' + MINUS) == '1' else 's'}"
+    return say("words.points", n=1 if text.lstrip("+" + MINUS) == "1" else 2, value=text)
 
 
 def fraction(share: Decimal) -> str:
@@ -202,17 +171,17 @@ def fraction(share: Decimal) -> str:
     ('two thirds', 'one third', '15 %', 'all')
     """
     if share == 1:
-        return "all"
+        return say("words.all")
     if Decimal("0.96") <= share < 1:
-        return "nearly all"
-    near, words = min(FRACTIONS, key=lambda f: abs(f[0] - share))
-    return words if abs(near - share) <= Decimal("0.025") else percent(share, 0)
+        return say("words.nearly_all")
+    near, key = min(FRACTIONS, key=lambda f: abs(f[0] - share))
+    return say(key) if abs(near - share) <= Decimal("0.025") else percent(share, 0)
 
 
 def phrase(cause: str, amount: Decimal) -> str:
     """What a cause of the bridge is called where it adds (or takes away)."""
     adds, takes = CAUSES.get(cause, (plain(cause), plain(cause)))
-    return adds if amount >= 0 else takes
+    return term(adds if amount >= 0 else takes)
 
 
 def causes(bridge: Any, *, most: int = 2) -> tuple[list[tuple[str, Decimal]], list[tuple[str, Decimal]]]:
@@ -251,22 +220,23 @@ def versus(total: Decimal, previous: Decimal | None, against: str, currency: str
     ('after nothing in August', 'with no August to compare with')
     """
     if previous is None or not previous.is_finite():
-        return f"with no {against} to compare with"
+        return say("versus.none", month=against)
     with localcontext(CONTEXT):
         difference = total - previous
     if not difference:
-        return f"exactly as much as {against}"
+        return say("versus.same", month=against)
     if not previous:
-        return f"after nothing in {against}"
+        return say("versus.nothing", month=against)
     more = "more" if difference > 0 else "less"
     if previous < 0 or total < 0:
-        return f"{money(abs(difference), currency)} {more} than {against}"
+        return say(f"versus.{more}_amount", amount=money(abs(difference), currency), month=against)
     change = ratio(difference, previous)
     if abs(change) < SAME:
-        return f"about as much as {against} ({percent(change, signed=True)})"
+        return say("versus.about", month=against, percent=percent(change, signed=True))
     if change >= 2:
-        return f"{_trimmed(number(ratio(total, previous), 1))} times as much as {against}"
-    return f"{percent(abs(change), 0 if abs(change) >= Decimal('0.02') else 1)} {more} than {against}"
+        return say("versus.times", times=_trimmed(number(ratio(total, previous), 1)), month=against)
+    moved = percent(abs(change), 0 if abs(change) >= Decimal("0.02") else 1)
+    return say(f"versus.{more}", percent=moved, month=against)
 
 
 def headline(
@@ -312,15 +282,14 @@ def headline(
     this = Month.parse(month)
     earlier = Month.parse(compared) if compared else this.plus(-1)
     against = earlier.name if earlier.year == this.year or earlier == this.plus(-1) else earlier.title
-    name = f"{plain(subject)}: {this.name}" if subject else this.name
-    start = f"{name} came to" if total < 0 else f"{name} cost"
-    sofar = " so far" if open else ""
-    equal = f" over {days} equal days" if days > 1 else " on its first day" if days == 1 else ""
-    said = f"{start} {money(total, currency)}{sofar}, {versus(total, previous, against, currency)}"
-    if previous is not None:
-        said += equal
+    name = say("words.colon", name=plain(subject), said=this.name) if subject else this.name
+    form = f"headline.{'credit' if total < 0 else 'cost'}{'_so_far' if open else ''}"
+    compares = versus(total, previous, against, currency)
+    said = say(form, name=name, amount=money(total, currency), compared=compares)
+    if previous is not None and days:
+        said = say("headline.days", n=days, said=said)
     why = because(bridge, total, previous) if bridge is not None and previous is not None else ""
-    return f"{said}: {why}" if why else said
+    return say("headline.because", said=said, why=why) if why else said
 
 
 def of_bridge(bridge: Any, *, open: bool = False, subject: str = "") -> str:
@@ -363,13 +332,21 @@ def because(bridge: Any, total: Decimal, previous: Decimal) -> str:
         parts = [
             (fraction(min(s, Decimal(1))), phrase(c, a)) for s, (c, a) in zip(shares, with_it, strict=True)
         ]
-        if parts[0][0] in ("all", "nearly all"):
-            return f"{parts[0][0]} of it comes from {parts[0][1]}"
-        return ", ".join(f"{s} {'' if i else 'comes '}from {what}" for i, (s, what) in enumerate(parts))
+        if parts[0][0] in (say("words.all"), say("words.nearly_all")):
+            return say("headline.all_from", share=parts[0][0], cause=parts[0][1])
+        return ", ".join(
+            say("headline.next_share" if i else "headline.first_share", share=s, cause=what)
+            for i, (s, what) in enumerate(parts)
+        )
     moved = sorted([*with_it[:1], *against[:1]], key=lambda p: -abs(p[1]))
     at, shown = footed(previous, total, [(str(c), Decimal(a)) for c, a in _pairs(bridge)])
     return ", ".join(
-        f"{phrase(c, a)} {'added' if a > 0 else 'took off'} {number(abs(shown[c]), at)}" for c, a in moved
+        say(
+            "headline.added" if a > 0 else "headline.took",
+            cause=phrase(c, a),
+            amount=number(abs(shown[c]), at),
+        )
+        for c, a in moved
     )
 
 
@@ -390,8 +367,16 @@ def footed(
     (0, {'volume': Decimal('601'), 'mix': Decimal('400')})
     """
     at = places([start, end])
-    parts = foot([start, *(a for _, a in causes)], at)
-    return at, dict(zip((c for c, _ in causes), parts[1:], strict=True))
+    with localcontext(CONTEXT):
+        unit = Decimal(1).scaleb(-at)
+        whole = end.quantize(unit, rounding=ROUND_HALF_EVEN) - start.quantize(unit, rounding=ROUND_HALF_EVEN)
+        down = [a.quantize(unit, rounding="ROUND_FLOOR") for _, a in causes]
+        off = int((whole - sum(down, Decimal(0))) / unit)  # units to hand out, the largest remainder first
+        order = sorted(range(len(causes)), key=lambda i: (down[i] - causes[i][1], i))
+        for k in range(abs(off) if causes else 0):
+            i = order[k % len(order)] if off > 0 else order[-1 - k % len(order)]
+            down[i] += unit if off > 0 else -unit
+    return at, dict(zip((c for c, _ in causes), down, strict=True))
 
 
 def bridge_title(bridge: Any, start: Decimal, end: Decimal) -> str:
@@ -406,13 +391,13 @@ def bridge_title(bridge: Any, start: Decimal, end: Decimal) -> str:
     """
     with_it, against = causes(bridge)
     if not with_it and not against:
-        return "Nothing moved: cost is what it was"
+        return say("bridge.nothing")
     if start == end:
-        return f"{capital(phrase(*with_it[0]))} and {phrase(*against[0])} cancel out"
-    said = f"{capital(listed([phrase(*p) for p in with_it]))} {'raised' if end > start else 'lowered'} cost"
+        return capital(say("bridge.cancel", one=phrase(*with_it[0]), other=phrase(*against[0])))
+    moved, whys = "raised" if end > start else "lowered", listed([phrase(*p) for p in with_it])
     if against and abs(against[0][1]) * 4 >= abs(with_it[0][1]):
-        said += f"; {phrase(*against[0])} {'held it back' if end > start else 'worked against it'}"
-    return said
+        return capital(say(f"bridge.{moved}_but", causes=whys, against=phrase(*against[0])))
+    return capital(say(f"bridge.{moved}", causes=whys))
 
 
 def ranked_title(rows: Sequence[tuple[str, Decimal, Decimal | None]]) -> str:
@@ -428,23 +413,32 @@ def ranked_title(rows: Sequence[tuple[str, Decimal, Decimal | None]]) -> str:
     'Compute costs most, three fifths of all; AI grew most, by 33 %'
     """
     if not rows:
-        return "Nothing to rank: there are no charges"
+        return say("ranked.nothing")
     with localcontext(CONTEXT):
         whole = sum((v for _, v, _ in rows), Decimal(0))
         first, value, _ = max(rows, key=lambda r: r[1])
         grown = [(n, v - p, p) for n, v, p in rows if p is not None and v - p > 0]
     if value <= 0:
-        return "No name costs anything this month"
+        return say("ranked.no_cost")
     one_way = all(v >= 0 for _, v, _ in rows)
-    said = f"{plain(first, 40)} costs most"
+    said = say("ranked.first", name=plain(first, 40))
     if one_way and whole > 0:
-        said += f", {fraction(ratio(value, whole))} of all" if value != whole else ": it is all there is"
+        if value == whole:
+            said = say("ranked.all", said=said)
+        else:
+            said = say("ranked.share", said=said, share=fraction(ratio(value, whole)))
     if any(p is not None for _, _, p in rows):
         if not grown:
-            return f"{said}; nothing grew"
+            return say("ranked.nothing_grew", said=said)
         name, more, base = max(grown, key=lambda g: g[1])
-        by = f"by {percent(ratio(more, base), 0)}" if base > 0 else "from nothing"
-        said += f"; it also grew most, {by}" if name == first else f"; {plain(name, 40)} grew most, {by}"
+        by = (
+            say("ranked.by", percent=percent(ratio(more, base), 0))
+            if base > 0
+            else say("ranked.from_nothing")
+        )
+        if name == first:
+            return say("ranked.also", said=said, by=by)
+        said = say("ranked.other", said=said, name=plain(name, 40), by=by)
     return said
 
 
@@ -461,11 +455,11 @@ def heat_title(cells: Sequence[tuple[str, str, Decimal]]) -> str:
     'Compute added most (volume); Storage took off most (mix)'
     """
     said = []
-    for words, sign in (("added most", 1), ("took off most", -1)):
+    for key, sign in (("heat.added", 1), ("heat.took", -1)):
         row, column, amount = max(cells, key=lambda c: sign * c[2], default=("", "", Decimal(0)))
         if amount * sign > 0:
-            said.append(f"{plain(row, 40)} {words} ({plain(column, 40)})")
-    return "; ".join(said) or "Nothing moved: every part cost what it did"
+            said.append(say(key, row=plain(row, 40), column=term(plain(column, 40))))
+    return "; ".join(said) or say("heat.nothing")
 
 
 def trend_title(months: Sequence[tuple[str, Decimal | None]]) -> str:
@@ -478,15 +472,15 @@ def trend_title(months: Sequence[tuple[str, Decimal | None]]) -> str:
     """
     known = [(m, v) for m, v in months if v is not None]
     if len(known) < 2:
-        return "One month is no trend yet" if known else "No month has a value"
+        return say("trend.one") if known else say("trend.none")
     (first, start), (last, end) = known[0], known[-1]
     compared = versus(end, start, Month.parse(first).title)
     values = [v for _, v in known]
     if end == max(values) != min(values):
-        return f"{Month.parse(last).title} is the highest month, {compared}"
+        return say("trend.highest", month=Month.parse(last).title, compared=compared)
     if end == min(values) != max(values):
-        return f"{Month.parse(last).title} is the lowest month, {compared}"
-    return f"{Month.parse(last).title}: {compared}"
+        return say("trend.lowest", month=Month.parse(last).title, compared=compared)
+    return say("trend.other", month=Month.parse(last).title, compared=compared)
 
 
 def unit_of(kpi: Any) -> str:
@@ -505,11 +499,21 @@ def shown_value(value: Decimal | None, unit: str) -> str:
     if unit == "ratio":
         return percent(value)
     text = number(value) if unit.startswith("currency") else _trimmed(number(value))
-    return f"{text} ×" if unit == "factor" else text
+    return say("words.times", value=text) if unit == "factor" else text
+
+
+def parted(kpi: Any) -> tuple[str, str]:
+    """A KPI's value and its unit, apart: one is shown large, the other small; both as one where the sign stands first."""
+    unit = unit_of(kpi)
+    if unit == "currency" and kpi.currency and not writing.now().amount.startswith("{amount}"):
+        return with_unit(kpi.value, unit, kpi.currency), ""
+    return shown_value(kpi.value, unit), unit_words(unit, kpi.currency)
 
 
 def with_unit(value: Decimal | None, unit: str, currency: str | None = None) -> str:
     """The same with its unit, for sentences."""
+    if unit == "currency" and currency:
+        return writing.now().money(shown_value(value, unit), currency)
     return f"{shown_value(value, unit)} {unit_words(unit, currency)}".strip()
 
 
@@ -523,7 +527,13 @@ def unit_words(unit: str, currency: str | None = None) -> str:
     """
     if unit in ("ratio", "factor"):
         return ""
-    return plain(unit.replace("currency", currency or "").replace("/", " a ")).strip()
+    signs = writing.now()
+    money = signs.symbols.get(currency or "", currency or "")
+    first, *per = (signs.unit(part).replace("currency", money) for part in unit.split("/"))
+    said = first
+    for each in per:
+        said = say("words.each", currency=said, unit=each)
+    return plain(said).strip() if said else ""
 
 
 def moved(kpi: Any) -> str:
@@ -531,16 +541,17 @@ def moved(kpi: Any) -> str:
     if kpi.value is None:
         return ""
     if kpi.previous is None:
-        return "no month before to compare with"
+        return say("tiles.nothing_before")
     with localcontext(CONTEXT):
         difference = kpi.value - kpi.previous
     before = kpi.history[-2][0] if len(kpi.history or []) > 1 else ""
-    on = f" on {Month.parse(before).name}" if before else ""
     if unit_of(kpi) == "ratio":
-        return points(difference) + on
-    if kpi.previous > 0:
-        return percent(ratio(difference, kpi.previous), signed=True) + on
-    return number(difference, signed=True) + on
+        change = points(difference)
+    elif kpi.previous > 0:
+        change = percent(ratio(difference, kpi.previous), signed=True)
+    else:
+        change = number(difference, signed=True)
+    return say("tiles.moved", change=change, month=Month.parse(before).name) if before else change
 
 
 def judged(kpi: Any) -> tuple[str, str]:
@@ -557,27 +568,27 @@ def judged(kpi: Any) -> tuple[str, str]:
     ('bad', 'target 70 %: 9 points below')
     """
     if kpi.value is None:
-        return "none", "not judged"
+        return "none", say("tiles.not_judged")
     if kpi.target is None or str(kpi.direction).lower() == "neutral":
-        return "none", "no target set"
+        return "none", say("tiles.no_target")
     target = with_unit(kpi.target, unit_of(kpi), kpi.currency)
     with localcontext(CONTEXT):
         gap = kpi.value - kpi.target
     lower = str(kpi.direction or "").lower() in ("lower", "down", "minimise", "minimize", "less")
     met = str(kpi.status or "").lower() == "met" if kpi.status else (gap <= 0 if lower else gap >= 0)
     if met:
-        return "good", f"target {target}: met"
+        return "good", say("tiles.met", target=target)
     off = points(abs(gap), signed=False) if unit_of(kpi) == "ratio" else number(abs(gap))
-    return (
-        "bad",
-        f"target {target}: {off} {'below' if gap < 0 else 'above'}" if gap else f"target {target}: missed",
-    )
+    if not gap:
+        return "bad", say("tiles.missed", target=target)
+    return "bad", say("tiles.below" if gap < 0 else "tiles.above", target=target, gap=off)
 
 
 def kpi_name(kpi: Any) -> str:
     """Name, and which variant where there are several."""
-    variant = plain(kpi.variant) if getattr(kpi, "variant", None) else ""
-    return f"{plain(kpi.name)}, {variant}" if variant else plain(kpi.name)
+    variant = term(plain(kpi.variant)) if getattr(kpi, "variant", None) else ""
+    name = term(plain(kpi.name))
+    return say("tiles.variant", name=name, variant=variant) if variant else name
 
 
 def lede(kpis: Sequence[Any], actions: Sequence[Any] = (), *, currency: str = "") -> str:
@@ -591,35 +602,54 @@ def lede(kpis: Sequence[Any], actions: Sequence[Any] = (), *, currency: str = ""
     aimed = [(k, judged(k)[0]) for k in kpis if k.target is not None and k.value is not None]
     missed = [k for k, kind in aimed if kind == "bad"]
     if not aimed:
-        said = "No number has a target yet."
+        said = say("lede.no_targets")
     elif not missed:
-        said = "The one target is met." if len(aimed) == 1 else f"All {count(len(aimed))} targets are met."
+        said = say("lede.one_met") if len(aimed) == 1 else say("lede.all_met", count=count(len(aimed)))
     else:
         names = [
-            f"{kpi_name(k).lower() if kpi_name(k)[1:2].islower() else kpi_name(k)} "
-            f"({with_unit(k.value, unit_of(k), k.currency)}, target {with_unit(k.target, unit_of(k), k.currency)})"
+            say(
+                "lede.named",
+                name=_inside(kpi_name(k)),
+                value=with_unit(k.value, unit_of(k), k.currency),
+                target=with_unit(k.target, unit_of(k), k.currency),
+            )
             for k in missed[:2]
         ]
-        more = [f"{count(len(missed) - 2)} more"] if len(missed) > 2 else []
-        verb = "is" if len(missed) == 1 else "are"
+        more = [say("lede.more", count=count(len(missed) - 2))] if len(missed) > 2 else []
         few = (
-            count(len(missed)) if len(aimed) < len(WORDS) else len(missed)
+            count(len(missed)) if len(aimed) < WORDS else str(len(missed))
         )  # both in words or both in digits
-        said = f"{capital(str(few))} of {count(len(aimed))} targets {verb} missed: {listed(names + more)}."
+        said = say("lede.missed", n=len(missed), few=few, all=count(len(aimed)), names=listed(names + more))
+        said = capital(said)
     if not actions:
-        return f"{said} No rule of the playbook fires this month."
-    value, title = worth(actions[0], currency), plain(actions[0].title, 160).rstrip(".")
-    told = not value or value.removesuffix(MONTHLY) in title
-    return f"{said} First: {title}{'' if told else f', worth {value}'}."
+        return say("lede.quiet", said=said)
+    first = words.action(actions[0])
+    value, title = worth(actions[0], currency), plain(first.title, 160).rstrip(".")
+    if not value or _amount(actions[0], currency) in title:
+        return say("lede.first", said=said, title=title)
+    return say("lede.first_worth", said=said, title=title, value=value)
+
+
+def _inside(name: str) -> str:
+    """A name inside a sentence: English writes it small there, but for an abbreviation; German keeps its capitals."""
+    return name.lower() if words.language() == words.SOURCE and name[1:2].islower() else name
 
 
 def worth(action: Any, currency: str = "") -> str:
     """What a decision is worth, as text: an amount a month with its currency, or the words given."""
+    amount = _amount(action, currency)
+    monthly = isinstance(
+        getattr(action, "value", None), Decimal
+    )  # the catalog gives all of them for one month
+    return say("words.a_month", amount=amount) if monthly else amount
+
+
+def _amount(action: Any, currency: str) -> str:
     value = getattr(action, "value", None)
     if value is None or value == "":
         return ""
     if isinstance(value, Decimal):
-        return money(value, getattr(action, "currency", None) or currency) + MONTHLY
+        return money(value, getattr(action, "currency", None) or currency)
     return plain(value, 120)
 
 
@@ -635,7 +665,7 @@ def day(value: object) -> str:
         found = date.fromisoformat(str(value)[:10])
     except ValueError:
         return plain(value)
-    return f"{found.day} {Month.of(found).title}"
+    return writing.now().of_day(found)
 
 
 def decisions_title(actions: Sequence[Any]) -> str:
@@ -647,8 +677,8 @@ def decisions_title(actions: Sequence[Any]) -> str:
     'Nothing to decide: no rule of the playbook fires'
     """
     if not actions:
-        return "Nothing to decide: no rule of the playbook fires"
-    return f"{capital(count(len(actions)))} decision{'' if len(actions) == 1 else 's'}"
+        return say("decisions.none")
+    return capital(say("decisions.title", n=len(actions), count=count(len(actions))))
 
 
 def _pairs(bridge: Any) -> list[tuple[Any, Decimal]]:
@@ -658,4 +688,5 @@ def _pairs(bridge: Any) -> list[tuple[Any, Decimal]]:
 
 
 def _trimmed(text: str) -> str:
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    point = writing.now().decimal
+    return text.rstrip("0").removesuffix(point) if point in text else text

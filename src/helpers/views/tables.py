@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Any
 
+from helpers.terms import writing
 from helpers.terms.money import CONTEXT, foot, ratio
 from helpers.views import sentences
 from helpers.views.charts import _words
 from helpers.views.markup import Shown, block, plain, table, text_table, titled
 from helpers.views.sentences import number, percent
-
-NOBODY = "no owner"
+from helpers.views.words import say
 
 
 def shares(
@@ -21,9 +21,9 @@ def shares(
     *,
     name: str | None = None,
     currency: str = "",
-    measure: str = "Effective",
+    measure: str = "",
     odd: str | Sequence[str | None] | None = None,
-    missing: str = NOBODY,
+    missing: str = "",
     top: int = 12,
     extra: Mapping[str, str] | None = None,
     title: str | None = None,
@@ -42,7 +42,7 @@ def shares(
     odd : str or sequence of str, optional
         Names of rows to mark; None in it is the missing name, which is also the default.
     missing : str
-        What a missing name is called.
+        What a missing name is called; default: no owner.
     top : int
         Rows before what is left stands together.
     extra : mapping, optional
@@ -53,6 +53,7 @@ def shares(
         `note` stands in the subtitle too, such as whose rules name the departments.
     """
     names = name or frame.columns[0]
+    measure, missing = measure or say("shares.effective"), missing or say("words.no_owner")
     values = "amount" if "amount" in frame.columns else "value"
     has_before = "previous" in frame.columns
     given = [odd] if isinstance(odd, str) or odd is None else list(odd)
@@ -76,17 +77,19 @@ def shares(
     at = sentences.places([v for _, v, _, _ in lines] + [whole])
     amounts = foot([v for _, v, _, _ in lines], at) if lines else []
     portions = _portions([v for _, v, _, _ in lines], whole)
-    head = [_words(names).capitalize(), f"{measure}, {currency}" if currency else measure, "Share"]
-    head += (["Change"] if has_before else []) + list((extra or {}).values())
+    amount_head = say("words.in_currency", what=measure, currency=currency) if currency else measure
+    head = [sentences.capital(_words(names)), amount_head, say("words.share")]
+    head += ([say("words.change")] if has_before else []) + list((extra or {}).values())
     rows = [
         [label, number(amount, at), share, *([_moved(v, p, at)] if has_before else []), *words]
         for (label, v, p, words), amount, share in zip(lines, amounts, portions, strict=True)
     ]
-    total = ["Total", number(whole, at), "100.0 %" if whole > 0 and lines else "—"]
+    total = [say("words.total"), number(whole, at), _percent(Decimal(100)) if whole > 0 and lines else "—"]
     total += ([_moved(whole, before_whole, at)] if has_before else []) + [""] * len(extra or {})
     rows.append(total)
     found = title or _shares_title(lines, whole, marked, _words(names))
-    below = subtitle or f"{measure} cost by {_words(names)}{', ' + currency if currency else ''}"
+    below = say("shares.subtitle", measure=measure, what=_words(names))
+    below = subtitle or (say("words.in_currency", what=below, currency=currency) if currency else below)
     below = f"{below}; {note}" if note else below
     words_at = (0, *range(len(head) - len(extra or {}), len(head)))
     body = table(
@@ -123,7 +126,7 @@ def listing(
             else plain(value)
         )
 
-    head = [(heads or {}).get(c, _words(c).capitalize()) for c in columns]
+    head = [(heads or {}).get(c, sentences.capital(_words(c))) for c in columns]
     rows = [[said(c, v) for c, v in zip(columns, row, strict=True)] for row in frame.itertuples(index=False)]
     left = [0, *(i for i, c in enumerate(columns) if c not in numeric and not _figures(frame[c]))]
     below = f"{subtitle}{', ' if subtitle and currency else ''}{currency}"
@@ -147,7 +150,7 @@ def _together(lines, top, marked):
         value = sum((r[1] for r in rest), Decimal(0))
         before = [r[2] for r in rest]
         was = None if any(b is None for b in before) else sum(before, Decimal(0))
-    return [*kept, (f"{len(rest):,} others", value, was, ["—"] * len(rest[0][3]))]
+    return [*kept, (say("words.others", n=len(rest)), value, was, ["—"] * len(rest[0][3]))]
 
 
 def _portions(values: Sequence[Decimal], whole: Decimal) -> list[str]:
@@ -156,16 +159,20 @@ def _portions(values: Sequence[Decimal], whole: Decimal) -> list[str]:
         return ["—"] * len(values)
     with localcontext(CONTEXT):
         parts = foot([ratio(v, whole) * 100 for v in values], 1)
-    return [f"{number(p, 1)} %" for p in parts]
+    return [_percent(p) for p in parts]
+
+
+def _percent(hundred: Decimal) -> str:
+    return writing.now().percent.format(number=number(hundred, 1))
 
 
 def _moved(value: Decimal, previous: Decimal | None, at: int) -> str:
     if previous is None:
         return "—"
     if previous == 0:
-        return "new" if value else "—"
+        return say("words.new") if value else "—"
     if value == 0:
-        return "ended"
+        return say("words.ended")
     with localcontext(CONTEXT):
         difference = value - previous
     share = ratio(difference, previous) if previous > 0 else None
@@ -179,16 +186,16 @@ def _moved(value: Decimal, previous: Decimal | None, at: int) -> str:
 def _shares_title(lines, whole, marked, what) -> str:
     odd = [line for line in lines if line[0] in marked and line[1] > 0]
     if not lines or whole <= 0:
-        return "Nothing to share out: there is no cost"
+        return say("shares.nothing")
     if odd:
         with localcontext(CONTEXT):
             part = ratio(sum((v for _, v, _, _ in odd), Decimal(0)), whole)
-        label = odd[0][0] if len(odd) == 1 else f"{sentences.count(len(odd))} marked rows"
-        has = f"has {label}" if label == NOBODY else f"is {label}"
-        return f"{percent(part, 0 if part >= Decimal('0.02') else 1)} of cost {has}"
+        label = odd[0][0] if len(odd) == 1 else say("shares.marked", count=sentences.count(len(odd)))
+        key = "shares.no_owner" if label == say("words.no_owner") else "shares.odd"
+        return say(key, part=percent(part, 0 if part >= Decimal("0.02") else 1), label=label)
     first = lines[0]
     return (
-        f"{first[0]} has the largest share, {percent(ratio(first[1], whole), 0)}"
+        say("shares.largest", name=first[0], part=percent(ratio(first[1], whole), 0))
         if len(lines) > 1
-        else (f"All of it is {first[0]}")
+        else say("shares.all", name=first[0])
     )

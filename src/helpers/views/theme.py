@@ -198,7 +198,24 @@ def variables(colours: dict[str, str]) -> str:
 
 def style() -> str:
     """CSS inside an SVG: the palette, light unless the reader's screen is dark."""
-    return f":root{{{variables(LIGHT)}}}@media screen and (prefers-color-scheme:dark){{:root{{{variables(DARK)}}}}}"
+    light, dark = palettes()
+    return f":root{{{variables(light)}}}@media screen and (prefers-color-scheme:dark){{:root{{{variables(dark)}}}}}"
+
+
+def palettes() -> tuple[dict[str, str], dict[str, str]]:
+    """The colours as shown, on white and on dark paper: the kit's, but for those that the organisation's look sets."""
+    from helpers.views import look
+
+    own = look.current()
+    return {**LIGHT, **own.light}, {**DARK, **own.dark}
+
+
+def mark() -> str:
+    """The organisation's logo as HTML; empty where the look has none. Its name stands beside it, so it says nothing."""
+    from helpers.views import look
+
+    address = look.current().logo
+    return f'<img class="kit-logo" alt="" src="{address}">' if address else ""
 
 
 def _themed(svg: str, width: float, height: float) -> str:
@@ -219,7 +236,9 @@ def css() -> str:
 
     here = Path(__file__)
     own = "\n".join(here.with_name(name).read_text("utf-8") for name in ("page.css", "controls.css"))
+    light, dark = palettes()
+    light["button"] = light["subject"]  # white on it in both schemes
     return (
-        f":root{{{variables(LIGHT)}}}:root:has(.kit-body){{color-scheme:light dark}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables(DARK)}}}}}\n{own}"
+        f":root{{{variables(light)}}}:root:has(.kit-body){{color-scheme:light dark}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables(dark)}}}}}\n{own}"
     )

@@ -45,7 +45,7 @@ PERSONAS = {
         "shared_cost_rules.csv",
         "utilisation",
     ),
-    "procurement": ("contracts.csv", "calendar.csv", "budgets.csv", "utilisation"),
+    "procurement": ("contracts.csv", "credits.csv", "calendar.csv", "budgets.csv", "utilisation"),
     "leadership": (
         "budgets.csv",
         "forecasts.csv",

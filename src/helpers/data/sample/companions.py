@@ -214,6 +214,7 @@ def _products(world: World, months: list[Month], size: int) -> dict[str, list[Se
         "customers.csv": _customers(_drivers(world, months, size)),
         "bets.csv": _picked("bets"),
         "designs.csv": _picked("designs"),
+        "credits.csv": _picked("credits"),
     }
 
 
