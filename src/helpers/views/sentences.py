@@ -372,10 +372,9 @@ def footed(
         whole = end.quantize(unit, rounding=ROUND_HALF_EVEN) - start.quantize(unit, rounding=ROUND_HALF_EVEN)
         down = [a.quantize(unit, rounding="ROUND_FLOOR") for _, a in causes]
         off = int((whole - sum(down, Decimal(0))) / unit)  # units to hand out, the largest remainder first
-        order = sorted(range(len(causes)), key=lambda i: (down[i] - causes[i][1], i))
-        for k in range(abs(off) if causes else 0):
-            i = order[k % len(order)] if off > 0 else order[-1 - k % len(order)]
-            down[i] += unit if off > 0 else -unit
+        order = sorted(range(len(causes)), key=lambda i: (down[i] - causes[i][1], i), reverse=off < 0)
+        for k, i in enumerate(order):  # causes that do not add up to the change share what is left evenly
+            down[i] += unit * (abs(off) // len(order) + (k < abs(off) % len(order))) * (1 if off > 0 else -1)
     return at, dict(zip((c for c, _ in causes), down, strict=True))
 
 
