@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,38 @@ def larkspur(tmp_path_factory) -> Path:
     done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "store"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Debian's Chromium, headless, one for all folders: Playwright runs once in a process. Without it page tests skip; with FINOPS_NEED_BROWSER they fail instead."""
+    if not (found := shutil.which("chromium")):
+        reason = "Chromium is absent: apt-get install chromium"
+        if os.environ.get("FINOPS_NEED_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """A new page 1180 wide that reaches loopback only; ``page.outside`` lists what it asked of others."""
+    context = chromium.new_context(viewport={"width": 1180, "height": 900})
+    page = context.new_page()
+    page.outside = []
+
+    def gate(route):
+        if route.request.url.startswith(("http://127.0.0.1:", "data:", "file:", "blob:")):
+            route.continue_()
+        else:
+            page.outside.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", gate)
+    yield page
+    context.close()

@@ -1,9 +1,8 @@
-"""Chromium, and pages served for it on a free port."""
+"""Pages served for Chromium on a free port."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,42 +14,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium")
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """Debian's Chromium, headless. Without it page tests skip; with FINOPS_NEED_BROWSER they fail instead."""
-    if not CHROMIUM:
-        reason = "Chromium is absent: apt-get install chromium"
-        if os.environ.get("FINOPS_NEED_BROWSER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium):
-    """A new page 1180 wide that reaches loopback only; ``page.outside`` lists what it asked of others."""
-    context = chromium.new_context(viewport={"width": 1180, "height": 900})
-    page = context.new_page()
-    page.outside = []
-
-    def gate(route):
-        if route.request.url.startswith(("http://127.0.0.1:", "data:", "file:", "blob:")):
-            route.continue_()
-        else:
-            page.outside.append(route.request.url)
-            route.abort()
-
-    context.route("**/*", gate)
-    yield page
-    context.close()
 
 
 @pytest.fixture(scope="session")

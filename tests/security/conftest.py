@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.browser.conftest import chromium, page  # noqa: F401 - the same browser
 from tests.security import making
 from tests.security.making import Served
 

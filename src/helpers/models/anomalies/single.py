@@ -143,15 +143,18 @@ def _above(series: Array, warm: int, step: int, settings: Settings, plain: bool 
     block = max(settings.block // step, 1)
     memory = max(settings.memory // step, 4 * warm)
     height = _height(series, warm, block, settings.top, memory)
-    known = series[np.isfinite(series)]
-    if plain or not len(known) or known.min() < 0:
+    if plain:
         return height
     early = series[:warm][np.isfinite(series[:warm])]
     positive = early[early > 0]
     if not len(positive):
         return height
     small = np.median(positive) * 1e-3  # of the warm-up alone: nothing later is known yet
-    return np.minimum(height, _height(np.log(series + small), warm, block, settings.top, memory))
+    logs = _height(np.log(np.maximum(series, 0.0) + small), warm, block, settings.top, memory)
+    below = np.minimum.accumulate(np.where(np.isfinite(series), series, np.inf)) < 0
+    return np.where(
+        below, height, np.minimum(height, logs)
+    )  # from its first negative value on, a series has no logarithm
 
 
 def _height(series: Array, warm: int, block: int, top: int, memory: int) -> Array:
