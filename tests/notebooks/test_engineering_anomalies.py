@@ -121,7 +121,7 @@ def test_feedback_is_taken_in_and_used(larkspur, tmp_path, found):
     assert D(kpi(found, "anomaly-detected-cost-avoidance")["value"]) == august.avoided(ended)
 
 
-@pytest.mark.parametrize("file", ["real", "aws 1.2"])
+@pytest.mark.parametrize("file", ["real", pytest.param("aws 1.2", marks=pytest.mark.slow)])
 def test_stores_of_others_without_any_table_of_ours(shared, tmp_path, file):
     store, month, _ = taken(shared, file, tmp_path)
     found, words = report("engineering_anomalies", store, tmp_path / "report", month=month)

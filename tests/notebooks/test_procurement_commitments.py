@@ -178,7 +178,7 @@ def test_caps_that_cannot_be_kept_say_which_and_the_nearest(larkspur):
     assert next(k for k in page.kpis() if k.id == "commitments-to-buy").reason == page.gap
 
 
-@pytest.mark.parametrize("file", ["real", "azure 1.3"])
+@pytest.mark.parametrize("file", [pytest.param("real", marks=pytest.mark.slow), "azure 1.3"])
 def test_files_of_others_make_a_report(shared, tmp_path, file):
     folder, month, _ = taken(shared, file, tmp_path)
     report(ID, folder, tmp_path / "report", month=month)

@@ -19,7 +19,6 @@ from helpers.catalog import notebooks
 
 ENV = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
 ENV |= {"PYTHONPATH": str(ROOT / "src"), "FINOPS_MODE": "report"}
-FIRST = "practitioner_kpis"
 
 
 def papermill(prepared: Path, to: Path, store: Path, *words: str) -> list[list[dict]]:
@@ -40,9 +39,8 @@ def compared(output: dict) -> tuple[str, list[str]]:
     return re.sub(r"\b0x[0-9a-f]{6,}", "0x", told), pictures
 
 
-@pytest.mark.parametrize(
-    "notebook", [n if n == FIRST else pytest.param(n, marks=pytest.mark.slow) for n in notebooks.ids()]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", notebooks.ids())
 def test_every_output_equals_stock_papermills(larkspur, tmp_path, notebook):
     if not any(e.name == "kit" for e in metadata.entry_points(group="papermill.engine")):
         pytest.skip("the kit is not installed, so papermill does not know its engine")
