@@ -178,6 +178,7 @@ def test_dry_runs_change_nothing(tmp_path, monkeypatch, larkspur):
         assert tree(larkspur) == before, words
 
 
+@pytest.mark.slow  # tests/data/test_sample.py holds the same without the command
 def test_the_sample_is_the_same_bytes_for_the_same_seed(tmp_path):
     for name in ("one", "two"):
         assert finops("sample", "--to", tmp_path / name).exit_code == 0
