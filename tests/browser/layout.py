@@ -87,15 +87,3 @@ def _surface(name: str, n: int, was: np.ndarray, now: np.ndarray) -> list[str]:
 def _cut(grey: np.ndarray, x: int, y: int, w: int, h: int) -> np.ndarray:
     top, left = max(0, y // SCALE), max(0, x // SCALE)
     return grey[top : max(top + 1, (y + h) // SCALE), left : max(left + 1, (x + w) // SCALE)]
-
-
-def axe(page: Any) -> list[str]:
-    """Violations of WCAG 2.2 A and AA that axe-core finds."""
-    from importlib import resources
-
-    page.evaluate((resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
-    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-    found = page.evaluate(
-        "tags => axe.run({runOnly: {type: 'tag', values: tags}}).then(r => r.violations)", rules
-    )
-    return [f"{v['id']}: {n['html'][:200]}" for v in found for n in v["nodes"]]

@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
-from importlib import resources
-from pathlib import Path
-
 import pytest
-from click.testing import CliRunner
-
-from helpers.__main__ import main
+from tests.browser.making import address, axe, fits, pictures
 
 pytestmark = pytest.mark.browser
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-
-
-def axe(page) -> list[str]:
-    """Violations of WCAG 2.2 A and AA that axe-core finds."""
-    page.evaluate((resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
-    found = page.evaluate(
-        "tags => axe.run({runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']}).then(r => r.violations)",
-        WCAG,
-    )
-    return [f"{v['id']}: {n['html'][:200]}" for v in found for n in v["nodes"]]
+ID = "engineering_rightsizing"
 
 
 @pytest.fixture(scope="module")
 def report(sample_store, tmp_path_factory) -> str:
-    to = tmp_path_factory.mktemp("engineering") / "report"
-    words = [
-        "report",
-        "engineering_rightsizing",
-        "--data",
-        str(sample_store),
-        "--to",
-        str(to),
-        "-p",
-        "month=2026-09",
-    ]
-    done = CliRunner().invoke(main, words)
-    assert done.exit_code == 0, done.output
-    return Path(to / "index.html").as_uri()
+    return address(ID, sample_store, tmp_path_factory.mktemp("engineering") / "report", month="2026-09")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1180, "light"), (390, "dark")])
 def test_the_report_is_accessible_and_fits(page, report, width, scheme):
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)
-    page.goto(report)
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    assert axe(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    drawn = page.evaluate("[...document.images].map(i => [i.complete, i.naturalWidth])")
+    fits(page, report, width, scheme)
+    drawn = pictures(page)
     assert len(drawn) >= 4 and all(done and wide for done, wide in drawn)
 
 
 def test_the_page_follows_its_controls(page, serve, sample_store):
-    page.goto(serve("engineering_rightsizing", sample_store, "app"), timeout=180_000)
+    page.goto(serve(ID, sample_store, "app"), timeout=180_000)
     first = page.locator("h1").inner_text()
     assert "could be saved" in first
     assert axe(page) == []

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from click.testing import CliRunner
-from tests.browser.test_report_page import axe
-
-from helpers.__main__ import main
+from tests.browser.making import address, axe
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def written(larkspur, tmp_path_factory):
-    to = tmp_path_factory.mktemp("finance") / "report"
-    done = CliRunner().invoke(
-        main, ["report", "finance_forecasting", "--data", str(larkspur), "--to", str(to)]
-    )
-    assert done.exit_code == 0, done.output
-    return (to / "index.html").as_uri()
+    return address("finance_forecasting", larkspur, tmp_path_factory.mktemp("finance") / "report")
 
 
 @pytest.mark.parametrize("width", [1180, 390])
@@ -33,8 +25,8 @@ def test_the_report_is_accessible_and_fits(chromium, written, width):
 
 
 def test_the_served_page_forecasts_another_month(page, serve, larkspur):
-    address = serve("finance_forecasting", larkspur, "app")
-    page.goto(f"{address}?month=2026-08", timeout=180_000)
+    served = serve("finance_forecasting", larkspur, "app")
+    page.goto(f"{served}?month=2026-08", timeout=180_000)
     page.get_by_role("heading", level=1).wait_for(timeout=180_000)
     page.get_by_text("Every number with its definition").or_(
         page.get_by_text("What the numbers mean")

@@ -6,10 +6,10 @@ import base64
 import importlib
 import re
 import sys
-from importlib import resources
 from pathlib import Path
 
 import pytest
+from tests.browser.making import axe
 
 from helpers import views
 from helpers.views import page as pages
@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "views"))
 made = importlib.import_module("made")
 
 TITLE = "Cloud cost, September 2026"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 ALARM = "alert(document.domain)"
 PAYLOADS = [
     f"<script>{ALARM}</script>", f"<ScRiPt >{ALARM}</sCrIpT>", f"<scr<script>ipt>{ALARM}</scr</script>ipt>",
@@ -54,17 +53,6 @@ def written(folder: Path, html: str) -> str:
     file = folder / "report.html"
     file.write_text(html, "utf-8")
     return file.as_uri()
-
-
-def axe(page) -> list[str]:
-    """Violations of WCAG 2.2 A and AA that axe-core finds."""
-    source = resources.files("axe_playwright_python") / "axe.min.js"
-    page.evaluate(source.read_text("utf-8"))
-    found = page.evaluate(
-        "tags => axe.run({runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']}).then(r => r.violations)",
-        WCAG,
-    )
-    return [f"{v['id']}: {n['html'][:200]}" for v in found for n in v["nodes"]]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

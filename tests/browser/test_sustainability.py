@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
-
 import pytest
+from tests.browser.making import axe, fits
 from tests.notebooks.test_sustainability_emissions import september, used  # noqa: F401 - the store with use, and its report
 
 pytestmark = pytest.mark.browser
-sys.path.insert(0, str(Path(__file__).parent))
-axe = importlib.import_module("test_report_page").axe
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1180, "light"), (390, "dark")])
 def test_axe_finds_no_violation_on_the_report(page, september, width, scheme):  # noqa: F811
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)
-    page.goto((september[2] / "index.html").as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    assert axe(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    fits(page, (september[2] / "index.html").as_uri(), width, scheme)
     assert page.outside == []
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal as D
-from importlib import util
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.catalog.conftest import charge
 
 from helpers import catalog
 from helpers.catalog import kpis as records
@@ -40,15 +39,7 @@ GOOD = [{"excess": D(900), "status": "expected"}, {"excess": D(3), "status": "ne
 
 
 @pytest.fixture
-def charge():
-    spec = util.spec_from_file_location("made_charges", Path(__file__).with_name("conftest.py"))
-    module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.charge
-
-
-@pytest.fixture
-def computed(make, charge):
+def computed(make):
     def run(rows, **more):
         charges = make([charge(cost=1000), charge("2026-08", cost=1000)])
         return catalog.compute(

@@ -7,6 +7,7 @@ from decimal import Decimal as D
 
 import pandas as pd
 import pytest
+from tests.catalog.conftest import charge
 
 from helpers import catalog
 
@@ -24,7 +25,7 @@ def findings(kinds):
     return table
 
 
-def decided(make, charge, good: bool):
+def decided(make, good: bool):
     start = datetime(2026, 9, 7, tzinfo=UTC)  # a Monday
     ran = range(8, 18) if good else range(24)
     rows = [
@@ -60,24 +61,13 @@ def decided(make, charge, good: bool):
 
 
 @pytest.fixture
-def bad(make, charge_):
-    return decided(make, charge_, False)
+def bad(make):
+    return decided(make, False)
 
 
-@pytest.fixture
-def charge_():
-    from importlib import util
-    from pathlib import Path
-
-    spec = util.spec_from_file_location("made_charges", Path(__file__).with_name("conftest.py"))
-    module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.charge
-
-
-def test_every_decision_fires_in_the_bad_month_and_none_in_the_good_one(make, charge_, bad):
+def test_every_decision_fires_in_the_bad_month_and_none_in_the_good_one(make, bad):
     assert set(bad) == set(DECISIONS)
-    assert decided(make, charge_, True) == {}
+    assert decided(make, True) == {}
 
 
 def test_actions_are_worth_what_was_found(bad):
@@ -90,9 +80,9 @@ def test_actions_are_worth_what_was_found(bad):
     assert "0 %" in bad["keep-to-plan"].title
 
 
-def test_what_is_not_known_stays_silent(make, charge_):
+def test_what_is_not_known_stays_silent(make):
     kpis = catalog.compute(
-        make([charge_(cost=5)]), ID, "2026-09", as_of=date(2026, 10, 5), currency="USD", history=1
+        make([charge(cost=5)]), ID, "2026-09", as_of=date(2026, 10, 5), currency="USD", history=1
     )
     known = {k.key for k in kpis if k.value is not None}
     assert "possible-saving" not in known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal as D
 
-import pytest
+from tests.catalog.conftest import charge
 
 from helpers import catalog
 from helpers.catalog.results import found
@@ -19,7 +19,7 @@ OWN = (
 )  # fmt: skip
 
 
-def decided(make, charge, good: bool):
+def decided(make, good: bool):
     rows = [
         charge(cost=70, ContractedCost=100, CommitmentDiscountId="c", CommitmentDiscountStatus="Used", ServiceCategory="Compute"),
         charge(cost=1 if good else 60, ContractedCost=None, CommitmentDiscountId="c", CommitmentDiscountStatus="Unused", ServiceCategory="Compute"),
@@ -33,23 +33,10 @@ def decided(make, charge, good: bool):
     return {a.id: a for a in PLAYBOOK.decide(kpis, as_of=date(2026, 10, 5), currency="USD")}
 
 
-@pytest.fixture
-def charge_():
-    from importlib import util
-    from pathlib import Path
-
-    spec = util.spec_from_file_location("made_charges", Path(__file__).with_name("conftest.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.charge
-
-
-def test_every_decision_fires_in_the_bad_month_and_none_in_the_good_one(make, charge_):
-    bad = decided(make, charge_, False)
+def test_every_decision_fires_in_the_bad_month_and_none_in_the_good_one(make):
+    bad = decided(make, False)
     assert set(bad) == {d.id for d in PLAYBOOK.decisions}
-    assert decided(make, charge_, True) == {}
+    assert decided(make, True) == {}
     assert bad["use-what-is-paid"].value == 60
     assert bad["buy-again"].value == 40
     assert "40 USD" in bad["give-notice"].title

@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from tests.lessons.making import marks_rightly
 
 from helpers.lessons import exercise
-from helpers.lessons.exercises import ABSENT, BLANK, RIGHT, WRONG, makers
+from helpers.lessons.exercises import ABSENT, makers
 from helpers.runs import begin
 
 ID = "procurement_commitments"
@@ -30,15 +31,7 @@ def test_there_are_at_least_six_exercises():
 
 @pytest.mark.parametrize("number", ALL)
 def test_solution_blank_and_mistakes(dollars, number):
-    e = exercise(dollars, number)
-    assert (e.number, e.minutes > 0, bool(e.watch)) == (number, True, True)
-    assert e.check(e.solution).feedback.state == RIGHT
-    assert e.check(e.shown(e.solution)).feedback.state == RIGHT, "as a person would copy it from the page"
-    assert e.check("").feedback.state == BLANK
-    assert len(e.mistakes) >= 2
-    said = {e.check(m.answer).feedback for m in e.mistakes}
-    assert {f.state for f in said} == {WRONG}
-    assert len({f.text for f in said}) == len(e.mistakes)
+    marks_rightly(exercise(dollars, number), number)
 
 
 def test_a_company_that_lost_nothing_is_told_so(run):
