@@ -86,6 +86,7 @@ def test_whoever_is_not_named_has_no_rights(file, name):
         ("rights:\n  - {user: ana, departments: all}\nright: x", "right"),
         ("rights:\n  - {user: ana, departments: all}\n  - {user: ana, departments: [A]}", "twice"),
         ("rights:\n  - {user: ana, departments: all, departments: [A]}", "twice"),
+        ("rights:\n  - {[user]: ana, departments: all}", "a key that is no name"),
         ("rights:\n  - {user: ana, departments: all}\ngroups: [a]", "no mapping"),
         ("rights:\n  - {user: ana, departments: all}\ngroups: {a: b}", "a list of names"),
         ("rights: !!python/object/apply:os.system ['true']", "no YAML"),
