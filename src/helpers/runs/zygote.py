@@ -19,8 +19,11 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from helpers.terms.errors import KitError
 
 QUIET = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -56,7 +59,6 @@ def main(words: Sequence[str]) -> None:
 def warm(notebooks: Sequence[Path] = ()) -> None:
     """Import what pages need and draw a picture, without opening anything."""
     import importlib
-    from contextlib import suppress
 
     from helpers.terms.quick import skip_grammar
 
@@ -67,8 +69,10 @@ def warm(notebooks: Sequence[Path] = ()) -> None:
         for name in _imported(notebook):
             with suppress(Exception):  # a notebook that is broken says so on its own page
                 importlib.import_module(name)
-    from helpers.views import theme
+    from helpers.views import look, theme
 
+    with suppress(KitError):  # a page says it; read now, so that all workers have the look of the server
+        look.current()
     drawing = theme.Canvas(200, 100)  # finds the fonts, which takes longer than all pictures of a page
     drawing.text(10, 10, "Warm 0123456789", bold=True)
     drawing.svg()
