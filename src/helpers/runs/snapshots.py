@@ -221,11 +221,6 @@ class Snapshots:
         key = self.names.get(key, key)
         return self.folder / f"{key}.ipynb.gz" if self.folder else None
 
-    def add(self, snapshot: Snapshot, kind: str, data: bytes) -> bytes:
-        """Keep a compressed answer beside its page."""
-        snapshot.made[kind] = data
-        return data
-
     def _hold(self, key: str, snapshot: Snapshot, size: int) -> None:
         if key in self.held:
             self.size -= self.held.pop(key)[1]
