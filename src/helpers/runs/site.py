@@ -409,14 +409,13 @@ def _template() -> Any:
 def _of_catalog(notebook_id: str) -> tuple[dict[str, str], str]:
     """Question, persona and cadence of a page's playbook; the names of its numbers."""
     from helpers.catalog import kpis, playbooks
-    from helpers.runs.session import PERSONAS
+    from helpers.runs.session import persona
 
     said: dict[str, str] = {}
     names: list[str] = []
     with contextlib.suppress(KitError):
         held = playbooks.playbook(notebook_id)
-        persona = PERSONAS.get(held.persona, held.persona.replace("_", " ").capitalize())
-        said = {"question": held.question, "persona": persona, "cadence": held.cadence}
+        said = {"question": held.question, "persona": persona(held), "cadence": held.cadence}
     with contextlib.suppress(KitError):
         names = [f"{r.name} {r.short}" for r in kpis.of_notebook(notebook_id)]
     return said, " ".join(names)
