@@ -9,6 +9,7 @@ import pytest
 from tests.data import owning
 
 from helpers.data import allocation, companions, store, tables
+from helpers.runs import session
 
 HEAD = "match_on,match_value,owner,department,shared,valid_from,valid_to\n"
 
@@ -274,6 +275,11 @@ def test_collisions_are_reported_not_merged():
     assert allocation.collisions(owning.charges({"Tags": {"a": "1", "b": "2"}})) == []
 
 
+def basis(home, day=None):
+    """The sentence that every page carries."""
+    return session._basis(allocation.rules(home, day))
+
+
 def test_basis_says_where_departments_come_from(tmp_path):
     home = tmp_path / "store"
     store_now = datetime(2026, 10, 5, tzinfo=UTC)
@@ -281,13 +287,11 @@ def test_basis_says_where_departments_come_from(tmp_path):
     assert tables.write_table(
         home, "skus", rules, date(2026, 10, 1), {}, now=store_now
     )  # any table makes the store
-    assert "stands in" in allocation.basis(home)
+    assert "stands in" in basis(home)
     details = {"file": "allocation.csv"}
     store.write_table(home, "allocation", rules, date(2026, 10, 5), details, now=store_now)
-    assert allocation.basis(home) == (
-        "Owners and departments: 1 allocation rule (allocation.csv, 5 October 2026)."
-    )
-    assert "stands in" in allocation.basis(home, date(2026, 10, 4))
+    assert basis(home) == ("Owners and departments: 1 allocation rule (allocation.csv, 5 October 2026).")
+    assert "stands in" in basis(home, date(2026, 10, 4))
 
 
 def test_hostile_texts_stay_texts(tmp_path):

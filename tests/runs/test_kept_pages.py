@@ -13,6 +13,7 @@ from helpers.catalog import notebooks
 from helpers.runs import app, snapshots
 from helpers.runs.pool import Pool
 from helpers.runs.snapshots import Asked, Snapshot, Snapshots, spoken, state
+from helpers.views import look
 
 
 def by_kernel(notebook: Path, store: Path, given: dict[str, str]) -> list[tuple[str, str]]:
@@ -121,6 +122,19 @@ def test_anything_that_changes_the_page_changes_its_key(asked, tmp_path, monkeyp
     monkeypatch.setenv("FINOPS_LANGUAGE", "de")
     keys.add(asked.key)
     assert len(keys) == 9
+
+
+def test_another_logo_is_another_page(asked, tmp_path, monkeypatch):
+    """The logo stands in the page, so look.yaml alone does not say which page it is."""
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="{}"/></svg>'
+    (tmp_path / "look.yaml").write_text("name: Aurora\nlogo: logo.svg\n")
+    monkeypatch.setenv("FINOPS_LOOK", "")
+    keys = {asked.key}
+    for height in (4, 8):
+        (tmp_path / "logo.svg").write_text(svg.format(height))
+        look.choose(tmp_path / "look.yaml")
+        keys.add(asked.key)
+    assert len(keys) == 3
 
 
 def test_the_state_of_a_store_follows_every_commit_and_another_store(tmp_path):

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from tests.runs import pages
 
-from helpers.runs.pool import DIED, MOVED, OWN, TOO_LARGE, TOO_LONG, Busy, Pool
+from helpers.runs.pool import DIED, EDITED, MOVED, OWN, TOO_LARGE, TOO_LONG, Busy, Pool
 from helpers.runs.snapshots import Asked, Snapshots, spoken, state
 from helpers.runs.worker import BUG, OUT_OF_MEMORY
 
@@ -141,6 +141,32 @@ def test_a_page_whose_store_changes_meanwhile_is_not_kept(runner, pool, place):
     again, _ = runner.run(make(pool, page(place, department="a")))
     assert again.done
     assert {w.version for w in pool.workers if w.job is None and not w.why} >= {state(place[1])}
+
+
+def test_a_page_whose_notebook_changes_meanwhile_is_not_kept(runner, pool, place):
+    """Kept under the new notebook's key, the old one's page would be shown for it from then on."""
+    asked, before = page(place, department="slow edit"), place[0].read_text("utf-8")
+    first = asked.key
+
+    async def edited():
+        job, token = pool.ask(asked, "eva")
+        async for name, _ in pool.follow(job):
+            if name:
+                place[0].write_text(before.replace("A small page", "Another page"), "utf-8")
+        pool.leave(job, token)
+        return job
+
+    try:
+        job = runner.run(edited())
+        assert asked.key != first
+        assert pool.snapshots.get(asked.key) is None
+    finally:
+        place[0].write_text(before, "utf-8")
+    assert (job.moved, job.stopped) == (True, EDITED)
+    assert pool.snapshots.get(first) is None
+    again, parts = runner.run(make(pool, asked))
+    assert again.done
+    assert any("A small page" in html for _, html in parts)
 
 
 def test_who_leaves_gives_the_place_up_and_the_run_ends(runner, pool, place):

@@ -86,6 +86,7 @@ def test_whoever_is_not_named_has_no_rights(file, name):
         ("rights:\n  - {user: ana, departments: all}\nright: x", "right"),
         ("rights:\n  - {user: ana, departments: all}\n  - {user: ana, departments: [A]}", "twice"),
         ("rights:\n  - {user: ana, departments: all, departments: [A]}", "twice"),
+        ("rights:\n  - {[user]: ana, departments: all}", "a key that is no name"),
         ("rights:\n  - {user: ana, departments: all}\ngroups: [a]", "no mapping"),
         ("rights:\n  - {user: ana, departments: all}\ngroups: {a: b}", "a list of names"),
         ("rights: !!python/object/apply:os.system ['true']", "no YAML"),
@@ -451,8 +452,7 @@ def test_the_caller_stays_without_a_database(tmp_path):
 
 def test_a_new_companion_table_is_left_out_until_it_is_known_whose_its_rows_are():
     class Whole:
-        def rows(self, sql):
-            return [("Checkout",)]
+        mine = frozenset({"Checkout"})
 
     rows = [
         {"department": "Checkout", "x": 1},

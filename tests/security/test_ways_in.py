@@ -39,6 +39,23 @@ def server(starter, provider, tmp_path_factory):
     return starter("app", OPENID.format(issuer=provider.issuer), folder=folder)
 
 
+@pytest.mark.parametrize("base", ["/", "/finops/"])
+@pytest.mark.parametrize(
+    "asked", ["//evil.example/", "/\\evil.example/", "https://evil.example/", "/a\nb", "evil"]
+)
+def test_nobody_is_sent_to_another_server_after_a_login(base, asked):
+    """Of the hub's way in too: a browser takes a backslash there for a slash."""
+    from types import SimpleNamespace
+
+    from helpers.runs.guard import Locked
+
+    def going(following):
+        return Locked.following.fget(SimpleNamespace(get_query_argument=lambda *_: following, base_url=base))
+
+    assert going(asked) == base
+    assert going(f"{base}practitioner_kpis/?month=2026-09") == f"{base}practitioner_kpis/?month=2026-09"
+
+
 def browser(cookies: dict[str, str]) -> str:
     return "; ".join(f"{k}={v}" for k, v in cookies.items())
 

@@ -78,30 +78,6 @@ def joined_sql(con: Any, companions: Mapping[str, pyarrow.Table | None]) -> str:
     return f"SELECT c.*{replace}, {added} FROM charges c {' '.join(joins)}"
 
 
-def basis(store: Path | str, as_of: date | None = None) -> str:
-    """The sentence about who owns what that every page carries.
-
-    Returns
-    -------
-    str
-        Which rules the departments come from, or that the sub-account stands in.
-
-    Examples
-    --------
-    >>> basis("store")  # doctest: +SKIP
-    'Owners and departments: 12 allocation rules (allocation.csv, 5 October 2026).'
-    """
-    held = rules(store, as_of)
-    if held is None:
-        return (
-            "No allocation rules: each sub-account stands in as a department, and no charge has an owner. "
-            "finops init writes allocation.csv to complete."
-        )
-    n, file, delivered = held
-    day = f"{delivered.day} {delivered:%B %Y}"
-    return f"Owners and departments: {n} allocation rule{'s'[: n > 1]} ({file}, {day})."
-
-
 def rules(store: Path | str, as_of: date | None = None) -> tuple[int, str, date] | None:
     """How many allocation rules hold, from which file, delivered when; None where the sub-account stands in."""
     held = _rows(tables.read_table(store, "allocation", as_of))

@@ -70,16 +70,13 @@ def open_charges(
 
         return spark.charges(store, as_of)
     store = layout.need(store)
-    ready = shared.charges(store, as_of)
-    if ready:
-        con, files = engine(memory, threads or shared.threads()), [ready]
-        con.execute(f"CREATE VIEW joined AS SELECT * FROM read_parquet({listed(files)})")
-        backend = ibis.duckdb.from_connection(con)
-        lock(con, files)
-        return backend.table("joined")
-    con = engine(memory, threads)
+    con = engine(memory, threads or shared.threads())
     try:
-        files = joined(con, store, as_of)
+        if ready := shared.charges(store, as_of):
+            files = [ready]
+            con.execute(f"CREATE VIEW joined AS SELECT * FROM read_parquet({listed(files)})")
+        else:
+            files = joined(con, store, as_of)
     except duckdb.Error as problem:
         con.close()
         raise unreadable(problem) from problem

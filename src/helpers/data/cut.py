@@ -140,7 +140,7 @@ class _Whole:
     """All charges of the whole store, each with the department it has today and whether it is the viewer's."""
 
     def __init__(self, con: Any, store: Path, pieces: Sequence[Piece], mine: Sequence[str]) -> None:
-        self.con = con
+        self.con, self.mine = con, frozenset(mine)
         files = sorted({p.path for p in pieces})
         state = layout.state_of(store)
         self.columns = layout.stored_columns() | {
@@ -156,7 +156,7 @@ class _Whole:
         names = ", ".join(layout.quoted(c) for c in self.columns)
         con.execute(f"CREATE VIEW charges AS SELECT {names}, filename FROM {read}")
         con.execute(f"CREATE VIEW joined AS {allocation.joined_view(con, store)}")
-        self._tables(pieces, mine)
+        self._tables(pieces)
         con.execute(
             """CREATE VIEW judged AS SELECT j.*, coalesce(x_KitDepartment IN (FROM kit_mine), false) AS kit_own,
             x_KitDepartment IS NOT NULL AND NOT coalesce(x_KitDepartment IN (FROM kit_mine), false) AS kit_others
@@ -177,7 +177,7 @@ class _Whole:
             "kit_own, kit_others FROM judged"
         )
 
-    def _tables(self, pieces: Sequence[Piece], mine: Sequence[str]) -> None:
+    def _tables(self, pieces: Sequence[Piece]) -> None:
         import pyarrow as pa
 
         rows = {
@@ -188,7 +188,7 @@ class _Whole:
             "delivery": pa.array([p.delivery for p in pieces], pa.string()),
         }
         self.con.register("kit_given", pa.table(rows))
-        self.con.register("kit_named", pa.table({"name": pa.array(mine, pa.string())}))
+        self.con.register("kit_named", pa.table({"name": pa.array(sorted(self.mine), pa.string())}))
         self.con.execute("CREATE TEMP TABLE kit_pieces AS FROM kit_given")
         self.con.execute("CREATE TEMP TABLE kit_mine AS FROM kit_named")
         self.con.unregister("kit_given")
@@ -222,6 +222,15 @@ class _Whole:
         finally:
             self.con.unregister("kit_asked")
         return {value: (own, others) for value, own, others in found}
+
+    def each(self, asked: Sequence[tuple[str, Any]]) -> list[tuple[bool, bool]]:
+        """`seen` of pairs of what and value, in their order; one query for each what."""
+        values: dict[str, set[str]] = defaultdict(set)
+        for what, value in asked:
+            if value is not None:
+                values[what].add(value)
+        found = {what: self.seen(what, sorted(some)) for what, some in values.items()}
+        return [found.get(what, {}).get(value, (False, False)) for what, value in asked]
 
 
 def _charges(
@@ -419,7 +428,7 @@ def cut_rows(
     if not known:
         return []
     if "department" in known:
-        rows = [r for r in rows if r["department"] in _mine(whole)]
+        rows = _of_department(rows, whole)
     if "resource_id" in known:
         rows = _of_resources(rows, whole)
     if "product" in known:
@@ -446,20 +455,15 @@ def treatment(name: str, columns: Sequence[str]) -> str:
     return f"rows {', '.join(known)}" if known else "left out"
 
 
-def _mine(whole: _Whole) -> set[str]:
-    return {r[0] for r in whole.rows("FROM kit_mine")}
-
-
 def _of_department(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
     """Rows of the viewer's departments."""
-    mine = _mine(whole)
-    return [r for r in rows if r["department"] in mine]
+    return [r for r in rows if r["department"] in whole.mine]
 
 
 def _of_resources(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
     """Rows of resources that are the viewer's alone."""
-    found = whole.seen("ResourceId", [r["resource_id"] for r in rows if r["resource_id"]])
-    return [r for r in rows if found.get(r["resource_id"], (False, False)) == (True, False)]
+    seen = whole.each([("ResourceId", r["resource_id"]) for r in rows])
+    return [r for r, s in zip(rows, seen, strict=True) if r["resource_id"] and s == (True, False)]
 
 
 def _wholly_own(rows: list[dict[str, Any]], column: str, whole: _Whole) -> list[dict[str, Any]]:
@@ -500,18 +504,19 @@ def _policy(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
 
 def _tag_mapping(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
     """Rows whose tag and value the viewer's charges have."""
-    return [r for r in rows if whole.seen(f"tag:{r['key']}", [r["value"]]).get(r["value"], (False,))[0]]
+    seen = whole.each([(f"tag:{r['key']}", r["value"]) for r in rows])
+    return [r for r, (own, _) in zip(rows, seen, strict=True) if own]
 
 
 def _shared(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
     """Rules that share a cost among the viewer's departments alone: of others a part would read as the whole."""
-    mine, others = _mine(whole), {r["rule"] for r in rows if r["department"] not in _mine(whole)}
-    return [r for r in rows if r["rule"] not in others and r["department"] in mine]
+    others = {r["rule"] for r in rows if r["department"] not in whole.mine}
+    return [r for r in rows if r["rule"] not in others]
 
 
 def _scoped(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
     """Days and plans about everybody, or about the viewer's departments and services; other names are taken out."""
-    mine, kept = _mine(whole), []
+    mine, kept = whole.mine, []
     for row in rows:
         names = [n.strip() for n in (row["scope"] or "*").split(";") if n.strip()]
         services = whole.seen("ServiceName", names)
@@ -529,37 +534,23 @@ def _matching(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]
 
 def _matches(rows: list[dict[str, Any]], whole: _Whole) -> list[tuple[bool, bool]]:
     """Of rows with match_on and match_value: whether the viewer's charges fit, and whether others' do."""
-    asked: dict[str, set[str]] = defaultdict(set)
-    for r in rows:
-        asked[r["match_on"]].add(r["match_value"])
-    found = {on: whole.seen(on, sorted(values)) for on, values in asked.items()}
-    return [
-        (True, True)
-        if r["match_value"] == "*"
-        else found[r["match_on"]].get(r["match_value"], (False, False))
-        for r in rows
-    ]
+    seen = whole.each([(r["match_on"], r["match_value"]) for r in rows])
+    return [(True, True) if r["match_value"] == "*" else s for r, s in zip(rows, seen, strict=True)]
 
 
 def _architectures(rows: list[dict[str, Any]], whole: _Whole) -> list[dict[str, Any]]:
     """Designs of which every component is found in the viewer's charges, whole."""
-    foreign = set()
-    for row in rows:
-        found = whole.seen(TAKEN_FROM.get(row["taken_from"], ""), [row["value"]])
-        if not found.get(row["value"], (False,))[0]:
-            foreign.add(row["design"])
+    seen = whole.each([(TAKEN_FROM.get(r["taken_from"], ""), r["value"]) for r in rows])
+    foreign = {r["design"] for r, (own, _) in zip(rows, seen, strict=True) if not own}
     return [r for r in rows if r["design"] not in foreign]
 
 
 def _products(held: Iterable[tuple[Any, Any]], whole: _Whole) -> frozenset[str]:
     """Products whose charges are the viewer's and nobody else's: of a part no unit cost could be said."""
-    own, others = set(), set()
-    for _, table in held:
-        rows = table.to_pylist()
-        for row, (mine, theirs) in zip(rows, _matches(rows, whole), strict=True):
-            own |= {row["product"]} if mine else set()
-            others |= {row["product"]} if theirs else set()
-    return frozenset(own - others)
+    rows = [row for _, table in held for row in table.to_pylist()]
+    found = list(zip(rows, _matches(rows, whole), strict=True))
+    others = {row["product"] for row, (_, theirs) in found if theirs}
+    return frozenset(row["product"] for row, (mine, _) in found if mine) - others
 
 
 _SPECIAL: dict[str, Callable[[list[dict[str, Any]], _Whole], list[dict[str, Any]]]] = {

@@ -86,7 +86,7 @@ def confirm() -> None:
         for name, (version, mark) in tables.items():
             table = root / name
             there = next((table / "_delta_log").glob("*.json"), None)
-            _same(table, [r for r in _records(table) if r.version <= version] if there else [], mark)
+            _same(table, _records(table, version) if there else [], mark)
 
 
 def _versions(root: Path) -> dict[str, tuple[int, str]]:
@@ -94,8 +94,7 @@ def _versions(root: Path) -> dict[str, tuple[int, str]]:
     found = {}
     for table in sorted(log.parent for log in logs if is_table(log.parent)):
         version = open_table(table).version()  # foreign commits count too: `integrity.verify` finds them
-        held = [r for r in _records(table) if r.version <= version]
-        found[table.relative_to(root).as_posix()] = version, _mark(held)
+        found[table.relative_to(root).as_posix()] = version, _mark(_records(table, version))
     return found
 
 
@@ -169,15 +168,17 @@ def records(table: Path) -> list[DeliveryRecord]:
     whole = table.resolve()
     if whole not in _HELD:
         version, mark = place
-        found = [r for r in _records(table) if r.version <= version]
+        found = _records(table, version)
         _same(table, found, mark)
         _HELD[whole] = found
     return list(_HELD[whole])
 
 
-def _records(table: Path) -> list[DeliveryRecord]:
+def _records(table: Path, until: int | None = None) -> list[DeliveryRecord]:
+    """Our records of all commits, or of those up to a version."""
     entries = sorted(open_table(table).history(), key=lambda e: e["version"])
-    return [r for e in entries if (r := from_metadata(e, table))]
+    found = [r for e in entries if (r := from_metadata(e, table))]
+    return found if until is None else [r for r in found if r.version <= until]
 
 
 def paths(table: Path) -> set[str]:

@@ -43,12 +43,9 @@ def engine(memory: str = "1GB", threads: int | None = None) -> Any:
     spill = Path(tempfile.gettempdir()) / f"finops-{uuid4().hex}"
     con = duckdb.connect(":memory:")
     con.execute("SET TimeZone = 'UTC'")
-    con.execute(
-        "SET enable_progress_bar = false"
-    )  # a slow query would leave a widget among a notebook's outputs
     con.execute("SET memory_limit = ?", [memory])
     con.execute("SET temp_directory = ?", [str(spill)])
-    con.execute("SET enable_progress_bar = false")  # it would stand in a server's log
+    con.execute("SET enable_progress_bar = false")  # it would stand among a notebook's outputs, or in a log
     con.execute("SET parquet_metadata_cache = true")  # committed files never change
     if threads:
         con.execute("SET threads = ?", [threads])

@@ -14,7 +14,7 @@ from helpers.data import charges, delta, layout, locks, shared
 from helpers.data.delivery import Totals
 from helpers.data.engine import engine, listed, lock, unreadable
 from helpers.data.history import State, add_totals, replay
-from helpers.data.upkeep import needed
+from helpers.data.upkeep import kept
 from helpers.terms.errors import Damaged
 from helpers.terms.focus import COSTS
 from helpers.terms.money import CONTEXT
@@ -66,8 +66,7 @@ def _problems(store: Path, deep: bool) -> Iterator[Damaged | int]:
     moving = _being_moved(store)
     for table in layout.tables(store):
         records = delta.records(table)
-        kept = max((r.delivered for r in records if r.kind == "vacuum"), default=None)
-        for file in needed(records, kept):
+        for file in kept(records):
             path = table / file.path
             if not path.is_file():
                 yield _damaged(path, "the file is missing")

@@ -123,13 +123,11 @@ def sealed(store: Path) -> bool:
 def _seal(store: Path) -> dict[str, list[int]]:
     """Each needed file's size, times and inode: what a write changes, whoever writes."""
     from helpers.data import delta, layout
-    from helpers.data.upkeep import needed
+    from helpers.data.upkeep import kept
 
     found: dict[str, list[int]] = {}
     for table in layout.tables(store):
-        records = delta.records(table)
-        kept = max((r.delivered for r in records if r.kind == "vacuum"), default=None)
-        for file in needed(records, kept):
+        for file in kept(delta.records(table)):
             path = table / file.path
             found[path.relative_to(store).as_posix()] = _look(path)
     return found

@@ -12,7 +12,7 @@ import re
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -381,14 +381,14 @@ def _stage(delivery: Delivery, scratch: Path, out: Path, meter: _Meter) -> Stage
     con = engine(MEMORY)
     try:
         con.execute("SET preserve_insertion_order = false")
-        con.execute("SET enable_progress_bar = false")
         con.execute(f"SET partitioned_write_flush_threshold = {ROWS_A_PART}")
         versions.register(con)
         con.create_function("kit_passed", meter.passed, ["UBIGINT"], "UBIGINT", type="arrow")
         with meter.watching() if meter.tell else nullcontext():
-            for g, members in enumerate(groups.values()):
+            for g, ((*_, types), members) in enumerate(groups.items()):
                 some = [(landed[n], labels[n]) for n in members]
-                _write_group(con, layouts[members[0]], some, own, delivery.source, identity, out / f"g{g}")
+                shape = layouts[members[0]]
+                _write_group(con, shape, some, types, own, delivery.source, identity, out / f"g{g}")
         meter.rows = meter.records
         meter.say()
         slices, rows = _slices(con, out)
@@ -507,8 +507,13 @@ def _parquet_types(file: Landed) -> tuple[str, ...]:
     return tuple(f[1] for f in found)
 
 
-def _texts(shape: versions.Layout, files: Sequence[Landed]) -> str:
-    """SQL of the files' values as texts c0, c1, … and ``filename``."""
+def _texts(
+    shape: versions.Layout,
+    files: Sequence[Landed],
+    types: Sequence[str],
+    typed: Mapping[int, str] | None = None,
+) -> str:
+    """SQL of the files' values as texts c0, c1, … and ``filename``; those of `typed` in the store's type."""
     paths = listed(x.path for x in files)
     if not files[0].parquet:
         columns = ", ".join(f"'c{n}': 'VARCHAR'" for n in range(len(shape.header)))
@@ -518,23 +523,25 @@ def _texts(shape: versions.Layout, files: Sequence[Landed]) -> str:
             f"quote = '\"', escape = '\"', nullstr = [{nulls}], strict_mode = true, null_padding = false, "
             "ignore_errors = false, filename = true)"
         )
-    types = _parquet_types(files[0])
+    typed = typed or {}
     names = [f"p{n}" for n in range(len(shape.header))]
-    listed_texts = [
-        f"{_parquet_text(name, kind)} AS c{n}"
+    values = [
+        f"{f'{name}::{typed[n]}' if n in typed else _parquet_text(name, kind)} AS c{n}"
         for n, (name, kind) in enumerate(zip(names, types, strict=True))
     ]
-    typed = [f"p{n}::{focus.columns()[c].sql_type} AS d{n}" for n, c in _typed(shape, types).items()]
     return (
-        f"SELECT {', '.join(listed_texts + typed)}, filename FROM "
+        f"SELECT {', '.join(values)}, filename FROM "
         f"read_parquet({paths}, filename = true) AS t({', '.join(names)}, filename)"
     )
 
 
 def _typed(shape: versions.Layout, types: Sequence[str]) -> dict[int, str]:
-    """Position -> column of those that a Parquet file holds in the store's type."""
+    """Position -> the store's type, of the columns that a Parquet file's own types hold no less of."""
+    columns = focus.columns()
     return {
-        n: c for c, n in shape.known.items() if c in focus.columns() and versions.comes_typed(c, types[n])
+        n: columns[c].sql_type
+        for c, n in shape.known.items()
+        if types and c in columns and versions.comes_typed(columns[c].kind, types[n])
     }
 
 
@@ -553,6 +560,7 @@ def _write_group(
     con: Any,
     shape: versions.Layout,
     files: Sequence[tuple[Landed, str]],
+    types: Sequence[str],
     own: Sequence[str],
     source: str,
     identity: str,
@@ -562,15 +570,15 @@ def _write_group(
 
     names = {str(x.path): label for x, label in files}
     given = [x for x, _ in files]
-    typed = _typed(shape, _parquet_types(given[0])) if given[0].parquet else ()
-    sql = versions.select(shape, _texts(shape, given), names, own, source, identity, typed)
+    typed = _typed(shape, types)
+    sql = versions.select(shape, _texts(shape, given, types, typed), names, own, source, identity, typed)
     try:
         con.execute(
             f"COPY (SELECT * REPLACE (kit_passed(kit_part) AS kit_part) FROM ({sql})) TO {text(target)} "
             "(FORMAT parquet, COMPRESSION zstd, PARTITION_BY (kit_part), FILENAME_PATTERN 'part_{uuid}')"
         )
     except duckdb.Error as problem:
-        raise _explained(con, shape, [x for x, _ in files], problem) from problem
+        raise _explained(con, shape, given, problem) from problem
     # a folder kit_part=… would become a column of whoever reads the files next
     for n, written in enumerate(sorted(target.rglob("*.parquet"))):
         written.rename(target.with_name(f"{target.name}-{n}.parquet"))
@@ -624,7 +632,7 @@ def _explain_parquet(shape: versions.Layout, file: Landed) -> BadInput | None:
         con.execute("SET TimeZone = 'UTC'")
         columns = ", ".join(f"c{n}" for n in range(len(shape.header)))
         try:
-            result = con.execute(f"SELECT {columns} FROM ({_texts(shape, [file])})")
+            result = con.execute(f"SELECT {columns} FROM ({_texts(shape, [file], _parquet_types(file))})")
             rows = iter(lambda: result.fetchmany(10_000), [])
             return explain.explain_rows((r for some in rows for r in some), shape, file.given.name)
         except duckdb.Error as problem:

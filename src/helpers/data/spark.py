@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from helpers.data import allocation, layout
-from helpers.data.engine import engine
+from helpers.data.engine import engine, text
 from helpers.terms.errors import Refused
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def charges(store: Path | str, as_of: date | None = None) -> ibis.Table:
     for name in SMALL:
         if con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [name]).fetchone()[0]:
             target = scratch / f"{name}.parquet"
-            con.execute(f"COPY {name} TO '{target}' (FORMAT parquet)")
+            con.execute(f"COPY {name} TO {text(target)} (FORMAT parquet)")
             names[name] = f"{name}_{mark}"
             session.read.parquet(target.as_uri()).createOrReplaceTempView(names[name])
     _stored(session, files, state).createOrReplaceTempView(names["charges"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -119,6 +119,11 @@ def vacuum(store: Path | str, keep_since: date, *, now: datetime, timeout: float
             else "nothing to remove"
         )
         return Upkeep(said, before, after, freed, cleaned)
+
+
+def kept(records: Sequence[DeliveryRecord]) -> list[DataFile]:
+    """Files that the state of some day is made of that no vacuum has closed."""
+    return needed(records, max((r.delivered for r in records if r.kind == "vacuum"), default=None))
 
 
 def needed(records: Iterable[DeliveryRecord], keep_since: date | None) -> list[DataFile]:

@@ -300,14 +300,15 @@ def select(
     ----------
     layout : Layout
     texts : str
-        SQL of a relation with columns c0, c1, … (texts or null, as the header's positions) and ``filename``.
+        SQL of a relation with columns c0, c1, … (texts or null, as the header's positions) and ``filename``; those of
+        `typed_at` are in the store's type instead.
     files : dict
         filename -> name for ``x_KitFile``.
     own : sequence of str
         Every provider column of the delivery, in order; those that this file lacks become null.
     source, delivery : str
     typed_at : collection of int
-        Positions whose values also come as d0, d1, … in the store's type already (see `comes_typed`).
+        Positions whose values need no way by text (see `comes_typed`).
 
     Returns
     -------
@@ -330,7 +331,7 @@ def select(
             text = f"coalesce({at[name]}, {at[old]})"
             other.append((old, f"CASE WHEN {at[name]} <> {at[old]} THEN {at[old]} END"))
         if column.kind == "decimal" and layout.known.get(name) in typed_at:
-            values[name] = f"d{layout.known[name]}"
+            values[name] = text
         elif column.kind == "decimal":
             typed.append(f"{_odd_number(text)} AS o_{name}")
             values[name] = _decimal(text, f"o_{name}")
@@ -358,7 +359,6 @@ def select(
             mangled = f"contains({text}, 'E+') AND regexp_full_match({text}, {_sql(SPREADSHEET.pattern)})"
             values[name] = f"CASE WHEN {mangled} THEN error('{name}') ELSE {values[name]} END"
         if name in FILLED:
-            text = values[name] if column.kind == "decimal" else text
             values[name] = f"CASE WHEN {text} IS NULL THEN error('{name}') ELSE {values[name]} END"
     for start, end in SPANS:
         values[end] = f"CASE WHEN t_{end} < t_{start} THEN error('{end}') ELSE {values[end]} END"
@@ -391,7 +391,7 @@ def select(
     order = [*stored_columns(), *own]
     listed = ",\n    ".join(f"{values[name]} AS {quoted(name)}" for name in order)
     typed += [
-        f"{_inside(f'd{layout.known[c]}') if layout.known[c] in typed_at else _time(at[c])} AS t_{c}"
+        f"{_inside(at[c]) if layout.known[c] in typed_at else _time(at[c])} AS t_{c}"
         for c in at
         if c in columns and columns[c].kind == "time"
     ]
@@ -411,7 +411,7 @@ def _decimal(text: str, odd: str) -> str:
     up = f"({rest} > '5' OR ({rest} = '5' AND right({head}, 1) IN ('1', '3', '5', '7', '9')))"  # half to even
     return (
         f"CASE WHEN {odd} AND {_long(text)} THEN {head}::{focus.DECIMAL} + CASE WHEN {up} THEN {step} ELSE 0 END "
-        f"WHEN {odd} AND NOT {_fits(text)} THEN kit_round({text})::{focus.DECIMAL} "
+        f"WHEN {odd} THEN kit_round({text})::{focus.DECIMAL} "
         f"WHEN strlen({text}) <= 4 OR ({before} BETWEEN 1 AND 5 AND {after} <= 14) "
         f"THEN {text}::DECIMAL(18,14)::{focus.DECIMAL} "
         f"WHEN {before} <= 13 AND {after} <= 12 AND ({before} = 0 OR {after} <= 6) "
@@ -422,20 +422,12 @@ def _decimal(text: str, odd: str) -> str:
 
 def _lost(text: str) -> str:
     """The text of a number of which the stored column does not hold all."""
-    return (
-        f"CASE WHEN {_long(text)} THEN CASE WHEN {_beyond(text)} <> '' THEN {text} END "
-        f"WHEN NOT {_fits(text)} THEN kit_exact({text}) END"
-    )
+    return f"CASE WHEN {_long(text)} THEN CASE WHEN {_beyond(text)} <> '' THEN {text} END ELSE kit_exact({text}) END"
 
 
 def _long(text: str) -> str:
     """A plain number with more than 18 places."""
     return rf"regexp_full_match({text}, '[-+]?\d+\.\d{{19,}}')"
-
-
-def _fits(text: str) -> str:
-    """A plain number that the stored column holds as it is: Parquet's decimals, long only by their idle zeros."""
-    return rf"regexp_full_match({text}, '[-+]?\d{{1,20}}\.\d{{1,18}}')"
 
 
 def _beyond(text: str) -> str:
@@ -448,13 +440,12 @@ def _odd_number(text: str) -> str:
     return f"strlen({text}) > 19 OR regexp_matches({text}, '[^0-9.+-]')"
 
 
-def comes_typed(column: str, kind: str) -> bool:
-    """Whether a Parquet column's type holds no value that the store's type does not: no way by text is needed then."""
-    known = focus.all_columns().get(column)
-    if known and known.kind == "decimal" and (found := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", kind)):
+def comes_typed(kind: str, held: str) -> bool:
+    """Whether a Parquet type holds no value of a column's kind that the store's type does not."""
+    if kind == "decimal" and (found := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", held)):
         digits, places = map(int, found.groups())
         return places <= STORED_PLACES and digits - places <= 38 - STORED_PLACES
-    return bool(known and known.kind == "time" and kind == "TIMESTAMP WITH TIME ZONE")
+    return kind == "time" and held == "TIMESTAMP WITH TIME ZONE"
 
 
 def _inside(value: str) -> str:

@@ -390,16 +390,11 @@ def stopped(why: str) -> str:
     )
 
 
-def refusal(kit: dict[str, str], refused: Exception | str, reference: str = "") -> str:
+def refusal(kit: dict[str, str], refused: Exception | str) -> str:
     """A page with one sentence, for an address that asks for what there is not."""
-    said = stopped(str(refused))
-    if reference:
-        from helpers.views.portal import SAY
-
-        said = said.replace("</div>", f'<p class="kit-reference">{html.escape(SAY["reference"].format(reference=reference))}</p></div>', 1)  # fmt: skip
     return (
         f'<!doctype html><html lang="{words.language()}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-'
         f'width,initial-scale=1"><title>{html.escape(kit["title"])}</title><link rel="icon" href="data:,">'
         f'<style>{kit["css"]}</style></head><body class="kit-body"><main class="kit-page" id="content">'
-        f"<h1>{html.escape(say('error.title'))}</h1>{said}</main></body></html>"
+        f"<h1>{html.escape(say('error.title'))}</h1>{stopped(str(refused))}</main></body></html>"
     )

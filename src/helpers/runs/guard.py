@@ -169,6 +169,13 @@ class Locked:
         """What a kernel is bound to: the way in and the person's own id there, not a name that many share."""
         return key_of(self.current_user)
 
+    @property
+    def following(self) -> str:
+        """Where to go after a login: the address of this server that was asked for, else its first page."""
+        asked = self.get_query_argument("next", self.base_url)  # type: ignore[attr-defined]
+        inside = asked.startswith(self.base_url) and not asked.startswith(("//", "/\\"))  # type: ignore[attr-defined]
+        return asked if inside and asked.isprintable() else self.base_url  # type: ignore[attr-defined]
+
     def set_default_headers(self) -> None:
         super().set_default_headers()  # type: ignore[misc]
         for name, value in HEADERS.items():

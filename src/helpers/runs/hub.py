@@ -58,15 +58,8 @@ class ToHub(Locked, JupyterHandler):
         from tornado.httputil import url_concat
 
         auth: Any = self.identity_provider.hub_auth  # type: ignore[attr-defined]
-        following = self.get_query_argument("next", self.base_url)
-        if (
-            not following.startswith(self.base_url)
-            or following.startswith("//")
-            or not following.isprintable()
-        ):
-            following = self.base_url
         verifier, challenge, method = auth.generate_pkce_code_challenge()
-        state = auth.set_state_cookie(self, next_url=following, code_verifier=verifier)
+        state = auth.set_state_cookie(self, next_url=self.following, code_verifier=verifier)
         said = {"code_challenge": challenge, "code_challenge_method": method, "state": state}
         self.redirect(url_concat(auth.login_url, said))
 

@@ -708,15 +708,8 @@ class ToProvider(_OpenIDHandler):
     @allow_unauthenticated
     async def get(self) -> None:
         provider: Any = self.identity_provider
-        following = self.get_query_argument("next", self.base_url)
-        if (
-            not following.startswith("/")
-            or following.startswith(("//", "/\\"))
-            or not following.isprintable()
-        ):
-            following = self.base_url
         try:
-            url, state = await asyncio.to_thread(provider.begin, following[:1000])
+            url, state = await asyncio.to_thread(provider.begin, self.following[:1000])
         except Exception as problem:
             self.log.warning("The identity provider does not answer: %s", type(problem).__name__)
             self.said = Refused("the identity provider does not answer", "", "try again in a minute")

@@ -41,6 +41,7 @@ TOO_LARGE = (
 )
 DIED = "The process that made this page ended twice. Try again in a minute; the server’s log says more."
 MOVED = "The company’s data changed while this page was made."
+EDITED = "The notebook of this page was changed while it was made."
 CLOSED = "The server is being stopped."
 FULL = "The server is making as many pages as it can. Try again in a minute."
 YOURS = "You are waiting for {n} pages already. Wait for one of them, or close it."
@@ -65,8 +66,8 @@ class Job:
     done: dict[str, Any] | None = None
     stopped: str = ""
     bug: bool = False
-    moved: bool = False  # the store changed meanwhile
-    status: int = 200
+    moved: bool = False  # the store or the notebook changed meanwhile
+    key: str = ""  # of the page, as its notebook stood when the run began
     waiters: dict[int, str] = field(default_factory=dict)  # token -> viewer's name
     tries: int = 0
     began: float = 0.0
@@ -182,7 +183,7 @@ class Pool:
         """End every worker, whatever it does; those who wait are told."""
         self.closing = True
         for job in [*self.queue, *self.jobs.values()]:
-            self._stop(job, CLOSED, status=503)
+            self._stop(job, CLOSED)
         self.queue.clear()
         self.ahead.clear()
         if self.channel is not None:
@@ -208,7 +209,7 @@ class Pool:
         """
         if self.closing:
             raise Busy(CLOSED, 503)
-        key = f"{do} {asked.key} {json.dumps(extra, sort_keys=True)}"
+        key = _name(asked, do, **extra)
         job = self.jobs.get(key)
         if job is None or job.over:
             mine = sum(1 for j in self.jobs.values() if viewer in j.waiters.values() and not j.over)
@@ -329,7 +330,7 @@ class Pool:
         busy = sum(w.job is not None for w in self.workers) + self.starting
         while self.ahead and busy < max(1, self.size - 1):
             asked = self.ahead[0][2]
-            key = f"page {asked.key} {{}}"
+            key = _name(asked)
             if self.snapshots.has(asked.key) or (key in self.jobs and not self.jobs[key].over):
                 heapq.heappop(self.ahead)
                 continue
@@ -417,7 +418,8 @@ class Pool:
         worker.job, job.worker, worker.left = job, worker, False
         worker.used = job.began = time.monotonic()
         job.tries += 1
-        asked, keep = job.asked, self.snapshots.notebook(job.asked.key)
+        asked, job.key = job.asked, job.asked.key
+        keep = self.snapshots.notebook(job.key)
         said = {
             "do": job.do,
             "notebook": str(asked.notebook),
@@ -481,9 +483,9 @@ class Pool:
         if job is not None and not job.over:
             job.worker = None
             if worker.why in (TOO_LONG, TOO_LARGE):
-                self._stop(job, worker.why, bug=True, status=504)
+                self._stop(job, worker.why, bug=True)
             elif job.tries >= 2:
-                self._stop(job, DIED, bug=True, status=500)
+                self._stop(job, DIED, bug=True)
             elif not job.waiters:
                 self._forget(job)
             else:
@@ -500,14 +502,15 @@ class Pool:
             job.done = done
             self._forget(job)
             return
-        if asked.version != await asyncio.to_thread(state, asked.store):
+        moved = MOVED if asked.version != await asyncio.to_thread(state, asked.store) else ""
+        if moved or asked.key != job.key:  # kept under its key it would be shown for what it is not
             job.moved = True
-            self._stop(job, MOVED)
+            self._stop(job, moved or EDITED)
             return
         snapshot = Snapshot(list(job.parts), done, asked.version)
         data = await asyncio.to_thread(snapshot.pack)
-        self.snapshots.put(asked.key, snapshot, data)
-        self.snapshots.name(by_name(asked, done).key, asked.key)
+        self.snapshots.put(job.key, snapshot, data)
+        self.snapshots.name(by_name(asked, done).key, job.key)
         job.done = done
         self._forget(job)
         self.made(asked, snapshot)
@@ -523,9 +526,9 @@ class Pool:
                 self.order += 1
                 heapq.heappush(self.ahead, (0.0, self.order, job.asked))
 
-    def _stop(self, job: Job, said: str, *, bug: bool = False, status: int = 200) -> None:
+    def _stop(self, job: Job, said: str, *, bug: bool = False) -> None:
         if not job.over:
-            job.stopped, job.bug, job.status = said, bug, status
+            job.stopped, job.bug = said, bug
             if bug:
                 self.tell(f"[reference {job.reference}] {job.asked.notebook.stem}: {said}")
         self._forget(job)
@@ -546,6 +549,11 @@ class Pool:
                     worker.kill(TOO_LARGE)
                 elif worker.job is None and now - worker.used > IDLE:
                     worker.kill("nobody asks")
+
+
+def _name(asked: Asked, do: str = "page", **extra: Any) -> str:
+    """What two jobs have in common that are one."""
+    return f"{do} {asked.key} {json.dumps(extra, sort_keys=True)}"
 
 
 def place(before: int) -> str:

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.data import layout
+from helpers.runs import snapshots
 from helpers.terms import errors
 from helpers.terms.errors import BadInput, KitError, Refused, UsageError
 
@@ -237,6 +238,10 @@ def _strict(yaml: Any) -> Any:
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen: set[str] = set()
             for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise yaml.constructor.ConstructorError(
+                        None, None, "a key that is no name", key.start_mark
+                    )
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
                         None, None, f"{key.value!r} twice", key.start_mark
@@ -297,14 +302,7 @@ def _rule(number: int, entry: Any, bad: Any) -> Rule:
 
 def version(store: Path | str) -> str:
     """A short text that changes with every commit to the store, or when another store stands in its place."""
-    store = layout.need(store)
-    told = hashlib.sha256((store / layout.LAYOUT).read_bytes())
-    for table in [store / layout.CHARGES, *sorted((store / layout.COMPANIONS).glob("*"))]:
-        newest = max((table / "_delta_log").glob("*.json"), default=None)
-        if newest is not None:
-            told.update(f"\0{table.name}\0{newest.name}\0".encode())
-            told.update(newest.read_bytes())
-    return told.hexdigest()[:16]
+    return snapshots.state(layout.need(store))
 
 
 def scoped(store: Path | str, viewer: Viewer, folder: Path | str) -> Path:

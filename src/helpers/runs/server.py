@@ -126,7 +126,6 @@ class Page(guard.Locked, TornadoVoilaHandler):
     @tornado.web.authenticated
     async def get(self, path=None):
         self.set_header("Content-Security-Policy", POLICIES[self.kit["mode"]])
-        self.set_header("Referrer-Policy", "no-referrer")
         kernels: Any = self.kernel_manager
         viewer, page = self.viewer(), self.kit["page"]
         try:
@@ -170,10 +169,7 @@ class Reader(guard.Locked, BaseVoilaHandler):
     def set_default_headers(self) -> None:
         super().set_default_headers()
         self.set_header("Content-Security-Policy", POLICIES["app"])
-        self.set_header("Referrer-Policy", "no-referrer")
-        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
         self.set_header("Cache-Control", "private, no-cache")
-        self.clear_header("Server")
 
     def page(self, stem: str | None) -> site.Entry:
         """The page of this address, if this viewer may open it."""
@@ -183,7 +179,7 @@ class Reader(guard.Locked, BaseVoilaHandler):
             if stem is None and self.site.single
             else entries.get(stem or "")
         )
-        if found is None or not site.may_open(self.viewer(), found.id):
+        if found is None or not self.viewer().may_open(found.id):
             raise tornado.web.HTTPError(404)
         return found
 
@@ -224,13 +220,13 @@ class Reader(guard.Locked, BaseVoilaHandler):
         if stream is not None:
             stream.close()
 
-    def refuse(self, said: Exception | str, status: int = 400, reference: str = "") -> None:
+    def refuse(self, said: Exception | str, status: int = 400) -> None:
         """A page with one sentence."""
         self.set_status(status)
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         if status in (429, 503):
             self.set_header("Retry-After", "10")
-        self.finish(app.refusal({"title": portal.SAY["title"], "css": site._css()}, said, reference))
+        self.finish(app.refusal({"title": portal.SAY["title"], "css": site._css()}, said))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Without a trace of what went on inside."""
@@ -419,7 +415,7 @@ class Download(Reader):
     @tornado.web.authenticated
     async def get(self, stem, kind):
         page = self.page(stem)
-        if kind not in site.downloads():
+        if kind not in site.DOWNLOADS:
             raise tornado.web.HTTPError(404)
         try:
             asked = await self.asked(page)

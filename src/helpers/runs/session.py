@@ -312,9 +312,7 @@ def begin(
     playbook = playbooks.playbook(notebook_id) if notebook_id in playbooks.ids() else None
     facts = Facts(
         company=_company(held),
-        persona=PERSONAS.get(playbook.persona, playbook.persona.replace("_", " ").capitalize())
-        if playbook
-        else "",
+        persona=persona(playbook) if playbook else "",
         month=which.title,
         as_of=today,
         currency=chosen_currency,
@@ -435,6 +433,11 @@ def open_store(folder: Path, day: date | None) -> Opened:
         charges = _at_hand(charges, sum(r["rows"] for r in opened.held))
         opened = _kept[folder, day] = replace(opened, charges=charges)
     return opened
+
+
+def persona(playbook: Any) -> str:
+    """Whose playbook it is, as a page names them."""
+    return PERSONAS.get(playbook.persona, playbook.persona.replace("_", " ").capitalize())
 
 
 def _basis(rules: tuple[int, str, date] | None) -> str:

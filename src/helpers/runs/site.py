@@ -16,7 +16,7 @@ import re
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,11 @@ class Site:
     async def asked(self, page: Entry, given: Mapping[str, str], viewer: Any) -> Asked:
         """The page that a viewer asks for: by the store that the viewer may read."""
         store = await self.store(viewer)
-        return Asked(page.path, spoken(given), viewer.scope, store, self.state(store), self.as_of)
+        return self._asked(page, viewer, store, given)
+
+    def _asked(self, page: Entry, viewer: Any, store: Path, given: Mapping[str, str] | None = None) -> Asked:
+        """The page that this store gives now; the default one where nothing is asked for."""
+        return Asked(page.path, spoken(given or {}), viewer.scope, store, self.state(store), self.as_of)
 
     async def store(self, viewer: Any) -> Path:
         """The store that holds only what a viewer may see."""
@@ -158,11 +162,10 @@ class Site:
     def plan(self, viewer: Any = app.LOCAL, store: Path | None = None) -> None:
         """Put the default page of every notebook on the list, and what is one choice away from those that are kept."""
         store = store or self.data
-        version = self.state(store)
         pages = [
-            Asked(e.path, (), viewer.scope, store, version, self.as_of)
+            self._asked(e, viewer, store)
             for e in self.entries.values()
-            if not e.broken and may_open(viewer, e.id)
+            if not e.broken and viewer.may_open(e.id)
         ]
         self.pool.make_ahead((0.0, p) for p in pages)
         for page in pages:
@@ -192,14 +195,14 @@ class Site:
         if self.ahead and f"{viewer.scope} {self.state(store)}" not in self.planned:
             self.planned.add(f"{viewer.scope} {self.state(store)}")
             self.plan(viewer, store)
-        return [self._card(e, viewer, store) for e in self.entries.values() if may_open(viewer, e.id)]
+        return [self._card(e, viewer, store) for e in self.entries.values() if viewer.may_open(e.id)]
 
     def _card(self, page: Entry, viewer: Any, store: Path) -> Card:
         if page.broken:
             return Card(page.id, page.title, broken=True)
         said, names = _of_catalog(page.id)
         finding = ""
-        asked = Asked(page.path, (), viewer.scope, store, self.state(store), self.as_of)
+        asked = self._asked(page, viewer, store)
         if held := self.snapshots.get(asked.key):
             finding = str(held.done.get("results", {}).get("headline", ""))
         elif not self.ahead:
@@ -217,13 +220,13 @@ class Site:
     async def about_data(self, viewer: Any) -> dict[str, Any] | None:
         """What the store holds; None where it is still being read, empty where it cannot be."""
         store = await self.store(viewer)
-        version = self.state(store)
-        if (known := self.facts.get((viewer.scope, version))) is not None:
-            return known
         first = next(iter(self.entries.values()), None)
         if first is None:
             return {}
-        job, token = self.pool.ask(Asked(first.path, (), viewer.scope, store, version, self.as_of), f"portal {viewer.scope}", "facts")  # fmt: skip
+        asked = self._asked(first, viewer, store)
+        if (known := self.facts.get((viewer.scope, asked.version))) is not None:
+            return known
+        job, token = self.pool.ask(asked, f"portal {viewer.scope}", "facts")
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.25):
@@ -234,9 +237,9 @@ class Site:
                 self.pool.leave(job, token)
         if not job.over:
             return None
-        self.facts = {k: v for k, v in self.facts.items() if k[1] == version}
-        self.facts[viewer.scope, version] = job.done or {}
-        return self.facts[viewer.scope, version]
+        self.facts = {k: v for k, v in self.facts.items() if k[1] == asked.version}
+        self.facts[viewer.scope, asked.version] = job.done or {}
+        return self.facts[viewer.scope, asked.version]
 
     # --- as HTML and as lines ---
 
@@ -262,7 +265,6 @@ class Site:
             "bar": portal.bar(not alone),
             "newer": portal.newer() if page else "",
             "content": MARK,
-            "tail": "",
             "script": ("" if alone else "../") + script_name(),
         }
         before, _, after = _template().render(resources={"kit": kit}).partition(MARK)
@@ -271,22 +273,21 @@ class Site:
     def whole(self, page: Entry, asked: Asked, snapshot: Snapshot, compressed: bool = True) -> bytes:
         """The page as one answer, compressed once and kept beside it."""
         kind = f"page {page.id} {self.single}"
-        if kind not in snapshot.made:
-            before, after = self.frame(page, asked.version, self.title(page, snapshot))
-            text = before + "\n".join(section(n, h) for n, h in snapshot.parts) + after.replace("</main>", self.about(page, snapshot) + "</main>", 1)  # fmt: skip
-            self.snapshots.add(snapshot, kind, gzip.compress(text.encode("utf-8", "replace"), 5, mtime=0))
-        made = snapshot.made[kind]
-        return made if compressed else gzip.decompress(made)
+        return _answer(snapshot, kind, lambda: self._page(page, asked, snapshot), compressed)
+
+    def _page(self, page: Entry, asked: Asked, snapshot: Snapshot) -> str:
+        before, after = self.frame(page, asked.version, self.title(page, snapshot))
+        after = after.replace("</main>", self.about(page, snapshot) + "</main>", 1)
+        return before + "\n".join(section(n, h) for n, h in snapshot.parts) + after
 
     def lines(self, page: Entry, asked: Asked, snapshot: Snapshot, compressed: bool = True) -> bytes:
         """The page as the script takes it, one part a line, compressed once and kept beside it."""
         kind = f"lines {page.id}"
-        if kind not in snapshot.made:
-            text = "".join(line(part=n, sign=sign(h), html=h) for n, h in snapshot.parts)
-            text += line(done=self.done(page, snapshot))
-            self.snapshots.add(snapshot, kind, gzip.compress(text.encode("utf-8", "replace"), 5, mtime=0))
-        made = snapshot.made[kind]
-        return made if compressed else gzip.decompress(made)
+        return _answer(snapshot, kind, lambda: self._lines(page, snapshot), compressed)
+
+    def _lines(self, page: Entry, snapshot: Snapshot) -> str:
+        parts = "".join(line(part=n, sign=sign(h), html=h) for n, h in snapshot.parts)
+        return parts + line(done=self.done(page, snapshot))
 
     def done(self, page: Entry, snapshot: Snapshot) -> dict[str, Any]:
         """The end of an answer: what a page's frame says of it."""
@@ -304,7 +305,7 @@ class Site:
 
     def about(self, page: Entry, snapshot: Snapshot) -> str:
         """What stands below a page."""
-        kinds = downloads() if snapshot.done.get("results") else ()
+        kinds = tuple(DOWNLOADS) if snapshot.done.get("results") else ()
         with words.use(words.of_page(page.id)):
             return self._about(page, snapshot, kinds)
 
@@ -312,10 +313,12 @@ class Site:
         return portal.about(snapshot.done.get("facts", {}), query(page, snapshot), kinds, [alt for _, _, alt in pictures(snapshot)])  # fmt: skip
 
 
-def may_open(viewer: Any, notebook_id: str) -> bool:
-    """Whether a viewer's rights name this page."""
-    check = getattr(viewer, "may_open", None)
-    return True if check is None else bool(check(notebook_id))
+def _answer(snapshot: Snapshot, kind: str, make: Callable[[], str], compressed: bool) -> bytes:
+    """An answer made of a page, compressed once and kept beside it."""
+    if kind not in snapshot.made:
+        snapshot.made[kind] = gzip.compress(make().encode("utf-8", "replace"), 5, mtime=0)
+    made = snapshot.made[kind]
+    return made if compressed else gzip.decompress(made)
 
 
 def neighbours(asked: Asked, snapshot: Snapshot) -> list[Asked]:
@@ -331,10 +334,7 @@ def neighbours(asked: Asked, snapshot: Snapshot) -> list[Asked]:
     for at in range(max(map(len, lists), default=0)):
         for name, values in zip(names, lists, strict=True):
             if at < len(values):
-                given = spoken(base | {name: values[at]})
-                found.append(
-                    Asked(asked.notebook, given, asked.scope, asked.store, asked.version, asked.as_of)
-                )
+                found.append(replace(asked, given=spoken(base | {name: values[at]})))
     return found[:NEIGHBOURS]
 
 
@@ -359,16 +359,6 @@ def pictures(snapshot: Snapshot) -> list[tuple[str, bytes, str]]:
         for _, kind, data, alt in _IMAGE.findall(part)
         if len(data) > 4000  # no sparklines
     ]
-
-
-@cache
-def downloads() -> tuple[str, ...]:
-    """Kinds of download that can be made."""
-    try:
-        from helpers.runs import formats  # pyright: ignore[reportAttributeAccessIssue] # noqa: F401
-    except ImportError:
-        return ("xlsx",)
-    return tuple(DOWNLOADS)
 
 
 def section(name: str, part: str) -> str:
@@ -419,14 +409,13 @@ def _template() -> Any:
 def _of_catalog(notebook_id: str) -> tuple[dict[str, str], str]:
     """Question, persona and cadence of a page's playbook; the names of its numbers."""
     from helpers.catalog import kpis, playbooks
-    from helpers.runs.session import PERSONAS
+    from helpers.runs.session import persona
 
     said: dict[str, str] = {}
     names: list[str] = []
     with contextlib.suppress(KitError):
         held = playbooks.playbook(notebook_id)
-        persona = PERSONAS.get(held.persona, held.persona.replace("_", " ").capitalize())
-        said = {"question": held.question, "persona": persona, "cadence": held.cadence}
+        said = {"question": held.question, "persona": persona(held), "cadence": held.cadence}
     with contextlib.suppress(KitError):
         names = [f"{r.name} {r.short}" for r in kpis.of_notebook(notebook_id)]
     return said, " ".join(names)

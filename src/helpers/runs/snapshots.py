@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from helpers.data import layout
+
 MEMORY = 96_000_000  # bytes of compressed pages kept at hand
 DISK = 768_000_000  # bytes of the folder
 ENDING = ".page.gz"
@@ -97,35 +99,30 @@ class Snapshot:
 def state(store: Path) -> str:
     """The state of a store, cheaply: any commit to any of its tables, or another store in its place, changes it.
 
+    Pages are kept by it, stores of fewer rights are named by it, and the audit log tells it (`rights.version`).
+
     Returns
     -------
     str
         16 hexadecimal digits.
     """
     said = hashlib.sha256()
-    for log in sorted([store / "charges" / "_delta_log", *(store / "companions").glob("*/_delta_log")]):
-        try:
-            newest = max(
-                (e for e in os.scandir(log) if e.name.endswith(".json")), key=lambda e: e.name, default=None
-            )
-        except OSError:
-            continue
-        if newest:
-            found = newest.stat()
-            said.update(f"{log.parent.name}/{newest.name} {found.st_size} {found.st_mtime_ns}\n".encode())
+    if (store / layout.LAYOUT).is_file():
+        said.update((store / layout.LAYOUT).read_bytes())
+    for table in (store / layout.CHARGES, *sorted((store / layout.COMPANIONS).glob("*"))):
+        newest = max((table / "_delta_log").glob("*.json"), default=None)
+        if newest is not None:
+            said.update(f"\0{table.name}\0{newest.name}\0".encode() + newest.read_bytes())
     return said.hexdigest()[:16]
 
 
 def code(notebook: Path) -> str:
     """The state of what computes a page: the notebook, its playbook, the kit, the libraries that count and draw."""
+    from helpers.views import look
+
     said = hashlib.sha256(_kit().encode())
-    look = os.environ.get("FINOPS_LOOK", "")
-    said.update(f"{look} {os.environ.get('FINOPS_LANGUAGE', '')}".encode())
-    for file in (
-        notebook,
-        *([Path(look)] if look else []),
-        notebook.parent.parent / "playbooks" / f"{notebook.stem}.md",
-    ):
+    said.update(f"{look.current().sha256} {os.environ.get('FINOPS_LANGUAGE', '')}".encode())
+    for file in (notebook, notebook.parent.parent / "playbooks" / f"{notebook.stem}.md"):
         if file.is_file():
             said.update(hashlib.sha256(file.read_bytes()).digest())
     return said.hexdigest()[:16]
@@ -135,14 +132,9 @@ def code(notebook: Path) -> str:
 def _kit() -> str:
     from importlib import metadata
 
-    import helpers
+    from helpers.runs.batch import work
 
-    root = Path(helpers.__file__).parent
-    said = hashlib.sha256()
-    for file in sorted(
-        p for p in root.rglob("*") if p.suffix in (".py", ".css", ".csv", ".yaml", ".yml", ".j2")
-    ):
-        said.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
+    said = hashlib.sha256(work.kit().encode())
     for name in ("duckdb", "ibis-framework", "matplotlib", "pandas", "seaborn", "nh3"):
         try:
             said.update(f"{name} {metadata.version(name)}\n".encode())
@@ -228,11 +220,6 @@ class Snapshots:
         """Where the executed notebook of a page stands, or will stand."""
         key = self.names.get(key, key)
         return self.folder / f"{key}.ipynb.gz" if self.folder else None
-
-    def add(self, snapshot: Snapshot, kind: str, data: bytes) -> bytes:
-        """Keep a compressed answer beside its page."""
-        snapshot.made[kind] = data
-        return data
 
     def _hold(self, key: str, snapshot: Snapshot, size: int) -> None:
         if key in self.held:

@@ -215,15 +215,9 @@ def _formats(job: Mapping[str, Any]) -> dict[str, Any]:
 
     import nbformat
 
-    from helpers.runs import outputs
+    from helpers.runs import formats, outputs
 
     folder, kind = Path(job["folder"]), job["format"]
     notebook = nbformat.reads(gzip.decompress(Path(job["keep"]).read_bytes()).decode("utf-8"), as_version=4)
     outputs.write(folder, notebook, job["title"])
-    try:
-        from helpers.runs import formats  # pyright: ignore[reportAttributeAccessIssue]
-
-        made = formats.write(folder, [kind])
-    except ImportError:
-        made = [folder / {"xlsx": "tables.xlsx", "csv": "actions.csv"}[kind]]
-    return {"files": [str(p) for p in made]}
+    return {"files": [str(p) for p in formats.write(folder, [kind])]}

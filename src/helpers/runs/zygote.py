@@ -19,8 +19,11 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from helpers.terms.errors import KitError
 
 QUIET = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -37,8 +40,10 @@ LIBRARIES = (
 
 def main(words: Sequence[str]) -> None:
     """Serve the socket whose number is the first word; the others name notebooks whose imports are done ahead."""
+    from helpers.runs.report import end_with_parent
+
     channel = socket.socket(fileno=int(words[0]))
-    _end_with_parent()
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle; it closes our socket
     warm([Path(w) for w in words[1:]])
     channel.sendall(b"R")
@@ -50,13 +55,12 @@ def main(words: Sequence[str]) -> None:
             if fds:
                 _fork(channel, fds[0])
         _reap()
-    os._exit(0)  # the workers are told by the system: see _end_with_parent
+    os._exit(0)  # the workers are told by the system: see end_with_parent
 
 
 def warm(notebooks: Sequence[Path] = ()) -> None:
     """Import what pages need and draw a picture, without opening anything."""
     import importlib
-    from contextlib import suppress
 
     from helpers.terms.quick import skip_grammar
 
@@ -67,8 +71,10 @@ def warm(notebooks: Sequence[Path] = ()) -> None:
         for name in _imported(notebook):
             with suppress(Exception):  # a notebook that is broken says so on its own page
                 importlib.import_module(name)
-    from helpers.views import theme
+    from helpers.views import look, theme
 
+    with suppress(KitError):  # a page says it; read now, so that all workers have the look of the server
+        look.current()
     drawing = theme.Canvas(200, 100)  # finds the fonts, which takes longer than all pictures of a page
     drawing.text(10, 10, "Warm 0123456789", bold=True)
     drawing.svg()
@@ -98,8 +104,10 @@ def _imported(notebook: Path) -> list[str]:
 
 
 def _fork(channel: socket.socket, fd: int) -> None:
-    pid = os.fork()
-    if pid:
+    from helpers.runs.report import end_with_parent
+
+    parent = os.getpid()
+    if os.fork():
         os.close(fd)
         return
     status = 1
@@ -107,7 +115,7 @@ def _fork(channel: socket.socket, fd: int) -> None:
         channel.close()
         os.setsid()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        _end_with_parent()
+        end_with_parent(parent)
         _first_to_go()
         serve(fd)
         status = 0
@@ -134,19 +142,8 @@ def _reap() -> None:
             return
 
 
-def _end_with_parent() -> None:
-    """Where the system can (Linux): a killed parent takes its children along."""
-    import ctypes
-    from contextlib import suppress
-
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def _first_to_go() -> None:
     """If the machine runs out of memory, a page's worker ends before anything else does."""
-    from contextlib import suppress
-
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("700", "ascii")
 
@@ -158,29 +155,21 @@ def may_fork() -> bool:
 
 def start(notebooks: Sequence[Path]) -> tuple[Any, socket.socket]:
     """Start the zygote: its process, and the socket to it."""
-    import subprocess
-
-    ours, theirs = socket.socketpair()
-    code = "import sys; from helpers.runs import zygote; zygote.main(sys.argv[1:])"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(theirs.fileno()), *map(str, notebooks)],
-        pass_fds=[theirs.fileno()],
-        stdin=subprocess.DEVNULL,
-        env=environment(),
-        start_new_session=True,
-    )
-    theirs.close()
-    return process, ours
+    return _started("main(sys.argv[1:])", *map(str, notebooks))
 
 
 def alone() -> tuple[Any, socket.socket]:
     """A worker started anew, where one cannot be forked: its process, and the channel to it."""
+    return _started("serve(int(sys.argv[1]))")
+
+
+def _started(what: str, *words: str) -> tuple[Any, socket.socket]:
     import subprocess
 
     ours, theirs = socket.socketpair()
-    code = "import sys; from helpers.runs import zygote; zygote.serve(int(sys.argv[1]))"
+    code = f"import sys; from helpers.runs import zygote; zygote.{what}"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(theirs.fileno())],
+        [sys.executable, "-c", code, str(theirs.fileno()), *words],
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         env=environment(),
