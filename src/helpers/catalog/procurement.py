@@ -1022,17 +1022,10 @@ class Procurement:
             name: self.run.chosen[name] for name in ("provider", "department") if self.run.chosen.get(name)
         }
 
-        def one(
-            kpi: str, value: Decimal, variant: str = "", money: bool = True, **more: Any
-        ) -> dict[str, Any]:
-            currency = self.run.currency
+        def one(kpi: str, value: Decimal, variant: str = "", reason: str = "") -> dict[str, Any]:
             return {
-                "kpi": kpi,
-                "variant": variant,
-                "value": value,
-                "currency": currency,
-                "scope": scope,
-            } | more
+                "kpi": kpi, "variant": variant, "value": value, "currency": self.run.currency, "scope": scope, "reason": reason,
+            }  # fmt: skip
 
         def stake(verdict: str) -> Decimal:
             return add(h.stake for h in self.held if h.verdict == verdict)

@@ -21,7 +21,6 @@ from helpers.terms.period import Month
 DAYS_A_MONTH = Decimal("30.4375")  # 365.25 / 12
 ZERO, ONE = Decimal(0), Decimal(1)
 UNUSED, WRONG = Decimal("0.005"), Decimal("0.2")  # of a commitment: worth a line; another kind of trouble
-FELL = Decimal("0.98")  # of what was committed in the last whole month
 SOON = 120  # days
 
 

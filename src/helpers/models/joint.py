@@ -494,20 +494,6 @@ def until(problem: Problem, resource: str) -> float:
     return max((h.months for h in problem.held if h.pool == load.pool and h.type in ("", load.type) and h.worth > 0), default=0.0)  # fmt: skip
 
 
-def brute(problem: Problem) -> Decimal:
-    """The joint optimum by trying every choice of options: for tests, up to a handful of resources."""
-    import itertools
-
-    best = None
-    menus = [[None, *x.options] for x in problem.loads]
-    for picks in itertools.product(*menus):
-        chosen = {x.id: o for x, o in zip(problem.loads, picks, strict=True) if o}
-        cost = _solve(problem, less=False, commit=True, chosen=chosen).cost
-        best = cost if best is None else min(best, cost)
-    assert best is not None
-    return best
-
-
 def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """order, cost, saved against doing nothing, loses against both together [currency]; measures and purchases [1]."""
     import pandas as pd

@@ -33,7 +33,7 @@ def portfolio(held: Sequence[Any], *, currency: str, month: str, title: str | No
         for h, u, n in zip(shown, used, unused, strict=True)
     )  # fmt: skip
     return Chart(
-        title or sentences_procurement.of_portfolio(held, currency),
+        title or sentences_procurement.of_portfolio(held),
         f"Effective cost of commitments in {month}, {currency}; blue: used, rust: unused; on the right their end",
         "; ".join(f"{n}: {u} {currency} used, {x} unused, ends {e}" for n, u, x, _, e in rows) + ".",
         lambda width: _draw_portfolio(width, shown, rows),
