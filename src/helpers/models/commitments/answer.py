@@ -10,11 +10,20 @@ from typing import Any
 import numpy as np
 
 from helpers.models.commitments import lock_in, rules
-from helpers.models.commitments.cost import PORTFOLIO, TYPE, Bill, Purchase, Terms, bill
-from helpers.models.commitments.history import History
+from helpers.models.commitments.cost import PORTFOLIO, TYPE, Bill, Purchase, Terms, bill, left_over
+from helpers.models.commitments.history import HOURS_A_DAY, HOURS_A_MONTH, History
+from helpers.models.commitments.lifetimes import Lifetimes
 from helpers.models.commitments.optimum import optimum
 from helpers.models.commitments.planner import Move, decide
-from helpers.models.commitments.walk_forward import Plans, alone, chances, options, situation
+from helpers.models.commitments.walk_forward import (
+    Plans,
+    alive,
+    alone,
+    chances,
+    options,
+    purchases,
+    situation,
+)
 
 HISTORY_MONTHS = 12
 DIGITS = 9  # significant ones of a number in the answer
@@ -152,7 +161,7 @@ def worst_quarter(paid: Bill) -> float:
 
 def outlived(region: History, bought: Sequence[Purchase], terms: Terms, paid: Bill) -> dict[str, float]:
     """Savings rate with what outlives the data charged too, its last four weeks going on at three demands."""
-    window = region.use[region.known][-lock_in.DAYS * 24 :]
+    window = region.use[region.known][-lock_in.DAYS * HOURS_A_DAY :]
     found = {}
     for name, scale in DEMANDS.items():
         cost = demand = 0.0
@@ -161,15 +170,9 @@ def outlived(region: History, bought: Sequence[Purchase], terms: Terms, paid: Bi
             stands = lock_in.standing(bought, region.months + ahead, terms)
             if not stands:
                 break
-            by_type, pooled = np.zeros(len(region.types)), 0.0
-            for s in stands:
-                if s.type is None:
-                    pooled += s.units
-                else:
-                    by_type[s.type] += s.units
-            left = np.clip(np.clip(use - by_type, 0, None).sum(1) - pooled, 0, None)
-            cost += (sum(s.cost for s in stands) + left.mean()) * 730
-            demand += use.sum(1).mean() * 730
+            left = left_over(use, *lock_in.units(stands, len(region.types)))
+            cost += (sum(s.cost for s in stands) + left.mean()) * HOURS_A_MONTH
+            demand += use.sum(1).mean() * HOURS_A_MONTH
         whole = paid.on_demand.sum() + demand
         found[name] = 1 - (paid.paid.sum() + cost) / whole if whole else math.nan
     return found
@@ -177,9 +180,6 @@ def outlived(region: History, bought: Sequence[Purchase], terms: Terms, paid: Bi
 
 def upcoming(regions: Sequence[History], terms: Terms, planned: Plans | None = None) -> list[dict[str, Any]]:
     """What to buy at the start of the month after the data, nothing standing before: one record for each region."""
-    from helpers.models.commitments.lifetimes import Lifetimes
-    from helpers.models.commitments.walk_forward import alive
-
     whole = [r for r in regions if len(r.use)]
     lifetimes, found = Lifetimes(whole), []
     for region in whole:
@@ -187,11 +187,7 @@ def upcoming(regions: Sequence[History], terms: Terms, planned: Plans | None = N
         day = region.first.plus(now).start.date()
         known = [m for since, m in (planned or {}).get(region.name, ()) if since <= day]
         lives = alive(region, lifetimes, terms.term)
-        units = decide(situation(region, now, (), terms, lives, known), options(terms)).units
-        bought = [
-            Purchase(now, None if i == len(region.types) else int(i), float(units[at, i]))
-            for at, i in np.argwhere(units > 0)
-        ]
+        bought = purchases(now, decide(situation(region, now, (), terms, lives, known), options(terms)))
         record = _record(region, None, None, {}, bought, [])
         found.append({k: record[k] for k in ("region", "purchases", "notes")})
     return found

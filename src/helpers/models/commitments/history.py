@@ -11,7 +11,8 @@ import numpy as np
 from helpers.terms.period import Month
 
 Array = Any
-HOURS_A_DAY = 24
+HOURS_A_DAY, HOURS_A_MONTH = 24, 730
+DAYS_A_MONTH = 30.44
 
 
 @dataclass(frozen=True)

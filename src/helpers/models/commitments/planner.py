@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from helpers.models.commitments.cover import Answer, Limit, Offers, Rows, cheapest
+from helpers.models.commitments.history import DAYS_A_MONTH
 
 Array = Any
 WINDOW_DAYS = 28  # whole weeks, so that each weekday counts alike
@@ -25,7 +26,6 @@ TRUSTED = 0.7  # a type expected to serve less of the term than this is not bet 
 NEAR = 2e-4  # gap to the best that is good enough, as a share of the demand
 FINE = 1e-5  # the same where only the pool is bought for: costs next to nothing
 LEAST_CALM = 0.2  # probability kept for the future in which nothing is replaced
-DAYS_A_MONTH = 30.44
 PLANNED, SEEN, DOUBTED = 0.85, 0.95, 0.2  # trust in a plan: before it should be seen; seen; not seen
 DAYS_SEEN, TOLD = 3, 0.2  # it should be seen once it tells that this share of demand moved in the last days
 SURCHARGE = 0.06  # a later purchase does not fit as well as its rate says

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from helpers.models.commitments import lock_in
 from helpers.models.commitments.cost import Purchase, Terms
 from helpers.models.commitments.history import HOURS_A_DAY, History
 from helpers.models.commitments.lifetimes import Lifetimes
-from helpers.models.commitments.planner import WINDOW_DAYS, Move, Option, Situation, decide
+from helpers.models.commitments.planner import WINDOW_DAYS, Decision, Move, Option, Situation, decide
 from helpers.terms.period import Month
 
 Array = Any
@@ -109,24 +110,24 @@ def alone(
         known = [m for since, m in plans if since <= day]
         seen = situation(past, now, bought, terms, lives[now], known)
         found = decide(replace(seen, window=seen.window * (1 - decline)), options(terms))
-        bought += [
-            Purchase(now, None if i == len(past.types) else int(i), pace * float(found.units[at, i]))
-            for at, i in np.argwhere(found.units > 0)
-        ]
+        bought += purchases(now, found, pace)
     return bought
+
+
+def purchases(now: int, found: Decision, pace: float = 1.0) -> list[Purchase]:
+    """A month's decision as purchases; the last column is the pool."""
+    pool = found.units.shape[1] - 1
+    return [
+        Purchase(now, None if i == pool else int(i), pace * float(found.units[at, i]))
+        for at, i in np.argwhere(found.units > 0)
+    ]
 
 
 def situation(
     past: History, now: int, before: Sequence[Purchase], terms: Terms, lives: Array, moves: Sequence[Move]
 ) -> Situation:
     """What a decision at the end of `past` rests on."""
-    by_type, pooled = np.zeros(len(past.types)), 0.0
-    for one in before:
-        if one.month <= now < one.month + terms.term:
-            if one.type is None:
-                pooled += one.quantity
-            else:
-                by_type[one.type] += one.quantity
+    by_type, pooled = lock_in.units(lock_in.standing(before, now, terms), len(past.types))
     window, days = recent(past)
     today = int((past.start + np.timedelta64(len(past.use), "h")).astype("datetime64[D]").astype(int))
     return Situation(past.types, window, days, today, by_type, pooled, lives, tuple(moves))
