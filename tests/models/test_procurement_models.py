@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.data.allocation import factors
-from helpers.models import holdings, instruments, joint, money_calendar
+from helpers.models import holdings, instruments, joint, money_calendar, remaining
 from helpers.terms.errors import BadInput, UsageError
 from helpers.terms.period import Month
 
@@ -354,15 +354,15 @@ def test_both_together_is_the_optimum_and_never_dearer_than_any_order(some, held
 def test_safe_demand_is_the_trough_and_never_what_began_lately_or_falls():
     last = date(2026, 10, 1)
     level = {last - timedelta(days=n): 10.0 for n in range(1, 400)}
-    assert joint.safe(level, last) == pytest.approx(10.0)
-    assert joint.safe(level, last, base=0.5) == pytest.approx(5.0)
+    assert remaining.safe(level, last) == pytest.approx(10.0)
+    assert remaining.safe(level, last, base=0.5) == pytest.approx(5.0)
     young = {d: v for d, v in level.items() if (last - d).days <= 60}
-    assert joint.safe(young, last) == 0.0
+    assert remaining.safe(young, last) == 0.0
     weekends = {d: 2.0 if d.weekday() >= 5 else 10.0 for d in level}
-    assert joint.safe(weekends, last) == pytest.approx(2.0)
-    assert joint.safe(weekends, last, aggressive=1.0) == pytest.approx(10.0)
+    assert remaining.safe(weekends, last) == pytest.approx(2.0)
+    assert remaining.safe(weekends, last, aggressive=1.0) == pytest.approx(10.0)
     falling = {last - timedelta(days=n): 10.0 + n * 0.02 for n in range(1, 400)}
-    assert joint.safe(falling, last) < 8
+    assert remaining.safe(falling, last) < 8
 
 
 # --- the calendar

@@ -48,8 +48,7 @@ def book(charges: Table, which: Month, *, months: int = 13, last: Month | None =
     import pandas as pd
 
     end = max(which, last or which)
-    ahead = (end.year - which.year) * 12 + end.month - which.month
-    held = window(charges, end, months + ahead)
+    held = window(charges, end, months + end.since(which))
     held = held.filter(held[ID].notnull())
     used, unused = rows.used(held), rows.unused(held)
     both = used | unused

@@ -354,6 +354,29 @@ def _verdict(h: Holding, running: Decimal, other: Decimal, as_of: date) -> tuple
     return "keep", "used", ZERO
 
 
+def rates(held: Iterable[Holding], instruments: Instruments, *, term: int) -> dict[str, tuple[Decimal, str]]:
+    """Instrument -> what it costs of the contracted price [1], and where the figure comes from.
+
+    Seen in the charges: paid for what was used ÷ what that costs without, over every commitment of it; else what the table
+    says of `term` months.
+    """
+    paid: dict[str, list[tuple[Decimal, Decimal]]] = {}
+    for h in held:
+        if h.instrument is not None and h.year_worth:
+            used = CONTEXT.subtract(h.year_cost, h.year_unused)
+            paid.setdefault(h.instrument.id, []).append((used, h.year_worth))
+    found: dict[str, tuple[Decimal, str]] = {}
+    for i in instruments.all:
+        if i.id in paid:
+            seen = ratio(add(a for a, _ in paid[i.id]), add(b for _, b in paid[i.id]))
+            if 0 < seen < 1:
+                found[i.id] = seen, "seen in the charges"
+                continue
+        if term in i.rates:
+            found[i.id] = i.rates[term], i.rate_basis
+    return found
+
+
 def frame(held: Iterable[Holding]) -> Any:
     """Commitments as a table, for a spreadsheet."""
     import pandas as pd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -82,14 +82,47 @@ def _answer(region: History, terms: Terms, lives: Any, planned: Sequence[tuple[A
 
 
 def _baselines(region: History, terms: Terms) -> dict[str, float]:
-    found = {}
-    for kind, alone_terms in (
-        (TYPE, replace(terms, portfolio_rate=None)),
-        (PORTFOLIO, replace(terms, type_rate=None)),
-    ):
-        if alone_terms.type_rate is not None or alone_terms.portfolio_rate is not None:
-            bought = rules.newsvendor(region, alone_terms, HISTORY_MONTHS)
-            found[kind] = bill(region, bought, alone_terms, HISTORY_MONTHS).savings
+    """Savings rate of the newsvendor on each instrument that is on offer, alone."""
+    alone_terms = {TYPE: replace(terms, portfolio_rate=None), PORTFOLIO: replace(terms, type_rate=None)}
+    return {
+        kind: bill(region, rules.newsvendor(region, one, HISTORY_MONTHS), one, HISTORY_MONTHS).savings
+        for kind, one in alone_terms.items()
+        if one.type_rate is not None or one.portfolio_rate is not None
+    }
+
+
+def regrets(regions: Sequence[History], terms: Mapping[str, Terms], *, least: float) -> list[dict[str, Any]]:
+    """Walk-forward on each region's own past: what the estimator would have saved, the known future, and simple rules.
+
+    The first twelve months are history only; a region with fewer than thirteen, with nothing on offer, or with less than the
+    share `least` of the last day's demand of all, is left out.
+
+    Returns
+    -------
+    list of dict
+        pool (its name), months (evaluated), saved, optimum, regret, and of the rules ``type`` and ``portfolio`` what was on offer
+        [savings rate]; weight [money].
+    """
+    today = {r.name: float(r.use[-HOURS_A_DAY:].sum()) for r in regions}
+    whole = sum(today.values()) or 1.0
+    lives = chances(regions, Terms(), HISTORY_MONTHS)
+    found = []
+    for r in regions:
+        own = terms[r.name]
+        if (
+            today[r.name] < whole * least
+            or r.months <= HISTORY_MONTHS
+            or not (own.type_rate or own.portfolio_rate)
+        ):
+            continue
+        saved = bill(r, alone(r, own, HISTORY_MONTHS, lives[r.name]), own, HISTORY_MONTHS).savings
+        best = optimum(r, own, HISTORY_MONTHS)[1]
+        found.append(
+            {
+                "pool": r.name, "months": r.months - HISTORY_MONTHS, "saved": saved, "optimum": best, "regret": best - saved,
+                "weight": float(r.use.sum()), **_baselines(r, own),
+            }
+        )  # fmt: skip
     return found
 
 

@@ -75,7 +75,7 @@ def chances(regions: Sequence[History], terms: Terms, first: int) -> dict[str, d
         pasts = [past for r in regions if len((past := r.until(max(r.hour(_day(month)), 0))).use)]
         lifetimes = Lifetimes(pasts)
         for past in pasts:
-            now = _between(past.first, month)
+            now = month.since(past.first)
             if now >= first:
                 found[past.name][now] = alive(past, lifetimes, terms.term)
     return found
@@ -144,11 +144,7 @@ def recent(past: History, days: int = WINDOW_DAYS) -> tuple[Array, Array]:
 def _calendar(regions: Sequence[History], first: int) -> list[Month]:
     begins = min(r.first.plus(first) for r in regions)
     ends = max(r.first.plus(r.months) for r in regions)
-    return [begins.plus(n) for n in range(max(_between(begins, ends), 0))]
-
-
-def _between(a: Month, b: Month) -> int:
-    return (b.year - a.year) * 12 + b.month - a.month
+    return [begins.plus(n) for n in range(max(ends.since(begins), 0))]
 
 
 def _day(month: Month) -> date:
