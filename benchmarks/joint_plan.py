@@ -69,7 +69,7 @@ def as_planted(problem: Any, truth: dict[str, tuple[str, float]], effort: dict[s
         keep = tuple(n or at_night for n in NIGHT) if kind == "machine-at-night" else (1 - share,) * 168
         return (joint.Option(kind, keep, effort.get(x.id, 160.0)),)
 
-    return replace(problem, loads=tuple(replace(x, options=options(x)) for x in problem.loads), _cache={})
+    return replace(problem, loads=tuple(replace(x, options=options(x)) for x in problem.loads))
 
 
 def orders(page: Any, currency: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Nothing is bought by the kit: ``purchases.csv`` is signed by whoever may, line b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -78,10 +78,3 @@ def _uid(e: Any) -> str:
     import hashlib
 
     return hashlib.sha256(f"{e.kind}|{e.id}".encode()).hexdigest()[:24]
-
-
-def of_plan(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Purchases as CSV text."""
-    import pandas as pd
-
-    return table_text(pd.DataFrame(list(rows), columns=list(PURCHASE), dtype=object))

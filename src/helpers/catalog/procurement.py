@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
 
 from helpers.catalog.results import found
-from helpers.measures import benefit, commitment_book, contract_terms
-from helpers.models import holdings, instruments, joint, money_calendar
+from helpers.measures import benefit, commitment_book, contract_terms, resources
+from helpers.models import holdings, instruments, joint, money_calendar, remaining
 from helpers.models.instruments import FAMILY, NOTHING, SERVICE, Instrument
 from helpers.terms.errors import Refused, UsageError
 from helpers.terms.money import CONTEXT, NAN, ratio
@@ -20,9 +20,8 @@ from helpers.terms.money import total as add
 from helpers.terms.period import Month
 
 MONTHS = 13
-PAST = 12  # months that the estimator learns from before its past is judged
+LARGE = 0.1  # of the usage that commitments could cover: a pool whose past is judged
 REGRET = ("pool", "months", "saved", "optimum", "regret", "bound", "flexible")
-HISTORY, WINDOW = 396, 28  # days handed to the estimator, and those of them that it sizes purchases by
 TERM = 12  # months: what is planned for
 HOUR_OF_WORK = 80  # currency: ours, to leave undone what costs more than it saves in a year
 PURCHASE = (  # columns of a proposed purchase
@@ -30,8 +29,6 @@ PURCHASE = (  # columns of a proposed purchase
     "payment", "paid_at_once", "a_month", "saving_a_month", "rate", "rate_basis", "break_even_months", "buy_on", "expires",
     "decide_by", "who", "rung", "why", "status",
 )  # fmt: skip
-RUNGS = (Decimal("0.5"), Decimal("0.25"), Decimal("0.25"))  # parts of a first purchase, month by month
-SMALL, PLACES = Decimal(1), Decimal("0.000001")  # currency an hour: what stays whole
 LEAST = Decimal(50)  # saving a month below which a purchase is not worth its paper [currency]
 LESS = (
     "idle machine",
@@ -291,21 +288,7 @@ class Procurement:
     @cached_property
     def rates(self) -> dict[str, tuple[Decimal, str]]:
         """Instrument -> what it costs of the contracted price [1], and where the figure comes from."""
-        paid: dict[str, list[tuple[Decimal, Decimal]]] = {}
-        for h in self._all:
-            if h.instrument is not None and h.year_worth:
-                used = CONTEXT.subtract(h.year_cost, h.year_unused)
-                paid.setdefault(h.instrument.id, []).append((used, h.year_worth))
-        found: dict[str, tuple[Decimal, str]] = {}
-        for i in self.instruments.all:
-            if i.id in paid:
-                seen = ratio(add(a for a, _ in paid[i.id]), add(b for _, b in paid[i.id]))
-                if 0 < seen < 1:
-                    found[i.id] = seen, "seen in the charges"
-                    continue
-            if TERM in i.rates:
-                found[i.id] = i.rates[TERM], i.rate_basis
-        return found
+        return holdings.rates(self._all, self.instruments, term=TERM)
 
     # --- the joint plan
 
@@ -366,7 +349,7 @@ class Procurement:
 
     def _gone(self, provider: str, last: datetime) -> bool:
         """What no longer runs when its provider's charges end is nothing to commit to."""
-        return self._latest[provider] - last > timedelta(days=2)
+        return self._latest[provider] - last > resources.STILL
 
     @cached_property
     def ways(self) -> dict[str, list[joint.Option]]:
@@ -380,14 +363,7 @@ class Procurement:
         found: dict[str, list[joint.Option]] = {}
         for id, advice in by_resource.items():
             single = [o for a in advice if (o := self._option(a))]
-            options = list(single)
-            if len(single) == 2:
-                a, b = single
-                keep = tuple(x * y for x, y in zip(a.keep, b.keep, strict=True))
-                options.append(
-                    joint.Option(f"{a.kind} + {b.kind}", keep, a.effort + b.effort, f"{a.words}; {b.words}")
-                )
-            found[id] = options
+            found[id] = [*single, joint.both(*single)] if len(single) == 2 else single
         return found
 
     def _option(self, a: Any) -> joint.Option | None:
@@ -399,7 +375,7 @@ class Procurement:
             return (
                 None
                 if plan is None
-                else joint.Option(a.kind, week_mask(plan.week, self.run.as_of), effort, plan.words)
+                else joint.Option(a.kind, joint.of_week(plan.week, self.run.as_of), effort, plan.words)
             )
         gross = a.saving + a.blocked
         share = float(ratio(gross, a.cost)) if a.cost else 0.0
@@ -506,20 +482,15 @@ class Procurement:
         return found
 
     @cached_property
-    def room(self) -> dict[tuple[str, str], float]:
-        """What is safe to be committed to, of each type and of each pool as a whole [currency/h] (`joint.safe`)."""
+    def _last(self) -> date:
+        """First day that is not known."""
         newest = max((max(d) for d in self.demand.values()), default=self.run.as_of)
-        last = min(self.run.month.end.date(), newest + timedelta(days=1))
-        pools: dict[str, dict[date, float]] = {}
-        found = {}
-        for (pool, type), days in self.demand.items():
-            found[pool, type] = joint.safe(days, last, aggressive=self.settings.aggressive)
-            whole = pools.setdefault(pool, {})
-            for d, v in days.items():
-                whole[d] = whole.get(d, 0.0) + v
-        for pool, days in pools.items():
-            found[pool, ""] = joint.safe(days, last, aggressive=self.settings.aggressive)
-        return found
+        return min(self.run.month.end.date(), newest + timedelta(days=1))
+
+    @cached_property
+    def room(self) -> dict[tuple[str, str], float]:
+        """What is safe to be committed to, of each type and of each pool as a whole [currency/h]."""
+        return remaining.room(self.demand, self._last, aggressive=self.settings.aggressive)
 
     @cached_property
     def problem(self) -> joint.Problem:
@@ -629,8 +600,6 @@ class Procurement:
     @cached_property
     def support(self) -> list[dict[str, Any]]:
         """Lines of the month that are fees for versions past their end."""
-        from helpers.measures import resources
-
         lines = resources.lines(self.run.charges, self.run.month, currency=self.run.currency).to_dict(
             "records"
         )
@@ -649,10 +618,7 @@ class Procurement:
     def calendar(self) -> list[money_calendar.Entry]:
         """Purchases, ends, notices, contracts, support and budget dates, each once."""
         events = self.run.table("calendar")
-        monthly = {
-            id: ratio(add(a for p, a in months.items() if p == str(self.run.month)), 1)
-            for id, months in self._spend.items()
-        }
+        monthly = {id: months.get(str(self.run.month), ZERO) for id, months in self._spend.items()}
         starts, approved = self._budget_days
         commitments_ = [
             e
@@ -690,41 +656,10 @@ class Procurement:
 
     @cached_property
     def remaining(self) -> Any:
-        """Hourly demand of the last thirteen months by pool and type, after what the joint plan uses less [currency].
-
-        A daily export has even hours. Of the last four weeks only what is safe counts: what began lately, or falls, is not
-        committed to (`joint.safe`); months before tell how long types last.
-        """
-        import numpy as np
-        import pandas as pd
-
-        newest = max((max(d) for d in self.demand.values()), default=self.run.as_of)
-        end = min(self.run.month.end.date(), newest + timedelta(days=1))
-        hours = HISTORY * 24
-        first = np.datetime64(end, "h") - np.timedelta64(hours, "h")
-        moments = first + np.arange(hours).astype("timedelta64[h]")
-        of_week = ((moments.astype("datetime64[D]").astype(int) + 3) % 7) * 24 + moments.astype(int) % 24
-        late = np.arange(hours) >= hours - WINDOW * 24
-        parts = []
-        for (pool, type), days in sorted(self.demand.items()):
-            daily = np.array([days.get(end - timedelta(days=HISTORY - n), 0.0) for n in range(HISTORY)])
-            values = np.repeat(daily, 24)
-            mine = [x for x in self.loads if (x.pool, x.type) == (pool, type)]
-            mean = sum(x.hourly for x in mine)
-            safe = min(self.room.get((pool, type), mean) / mean, 1.0) if mean > 0 else 0.0
-            for x in mine:
-                option = self.together.chosen.get(x.id)
-                if option is not None:
-                    values = values - late * x.hourly * (1 - np.array(option.keep)[of_week])
-            values = np.where(late, np.clip(values, 0, None) * safe, values)
-            if values.any():
-                parts.append(
-                    pd.DataFrame(
-                        {"hour": moments, "pool": self._pool(pool, type), "type": type, "demand": values}
-                    )
-                )
-        empty = pd.DataFrame({"hour": [], "pool": [], "type": [], "demand": []})
-        return pd.concat(parts, ignore_index=True) if parts else empty
+        """Hourly demand of the last thirteen months by pool and type, after what the joint plan uses less [currency]."""
+        return remaining.remaining(
+            self.demand, self.loads, self.together.chosen, self.room, self._last, named=self._pool
+        )
 
     def _pool(self, pool: str, type: str) -> str:
         """The estimator's pool: what no bound instrument covers stands alone, so that none is bought for it."""
@@ -798,15 +733,14 @@ class Procurement:
         A cap that cannot be kept makes no plan: `gap` says which one and the nearest that can.
         """
         from helpers.models import commitments as model
+        from helpers.models.commitments.plan import quarter
 
         if not len(self.on_sale) or not len(self.remaining):
             return None
         s = self.settings
         start = self.run.month.plus(1).start.date()
-        quarters = [Month.of(start).plus(3 * n) for n in range(len(s.prepay))]
-        prepay = {
-            f"{m.year}-Q{(m.month + 2) // 3}": p for m, p in zip(quarters, s.prepay, strict=True)
-        } or None
+        months = [Month.of(start).plus(3 * n) for n in range(len(s.prepay))]
+        prepay = {quarter(m): p for m, p in zip(months, s.prepay, strict=True)} or None
         asked = model.Settings(start, self.on_sale, TERM, s.base, s.aggressive, s.decline, s.lock_in, prepay)
         try:
             return model.plan(self.remaining, self.existing, asked, self.events)
@@ -877,59 +811,21 @@ class Procurement:
     def regret(self) -> list[dict[str, Any]]:
         """Walk-forward on each pool's own past: what the estimator would have saved, the known future, and simple rules.
 
-        The first twelve months are history only; a pool with fewer than thirteen, or with a tenth of the usage that commitments
-        could cover, is left out.
+        The first twelve months are history only; a pool with fewer than thirteen, or with less than a tenth of the usage that
+        commitments could cover, is left out.
         """
-        import numpy as np
-
-        from helpers.models.commitments import rules, walk_forward
-        from helpers.models.commitments.cost import Terms, bill
+        from helpers.models.commitments.answer import regrets
+        from helpers.models.commitments.cost import PORTFOLIO, TYPE, Terms
         from helpers.models.commitments.history import History
-        from helpers.models.commitments.optimum import optimum
 
         sale = {(r["pool"], r["scope"]): r["rate"] for r in self.on_sale.to_dict("records")}
         pools: dict[str, dict[str, dict[date, float]]] = {}
         for (pool, type), days in self.demand.items():
             pools.setdefault(pool, {})[type] = days
-        histories = []
-        for pool, types in sorted(pools.items()):
-            every = sorted({d for days in types.values() for d in days})
-            span = (every[-1] - every[0]).days + 1
-            use = np.zeros((span, len(types)))
-            for i, name in enumerate(sorted(types)):
-                for d, v in types[name].items():
-                    use[(d - every[0]).days, i] = v
-            known = np.ones(span * 24, dtype=bool)
-            histories.append(
-                History(
-                    pool, np.datetime64(every[0], "h"), tuple(sorted(types)), np.repeat(use, 24, 0), known
-                )
-            )
-        whole = sum(float(h.use[-24:].sum()) for h in histories) or 1.0
-        lives = walk_forward.chances(histories, Terms(), PAST)
-        found = []
-        for h in histories:
-            terms = Terms(sale.get((h.name, "type")), sale.get((h.name, "pool")), TERM)
-            large = float(h.use[-24:].sum()) >= whole / 10
-            if not large or h.months <= PAST or not (terms.type_rate or terms.portfolio_rate):
-                continue
-            saved = bill(h, walk_forward.alone(h, terms, PAST, lives[h.name]), terms, PAST).savings
-            best = optimum(h, terms, PAST)[1]
-            simple = {
-                kind: bill(h, rules.newsvendor(h, one, PAST), one, PAST).savings
-                for kind, one in (
-                    ("bound", replace(terms, portfolio_rate=None)),
-                    ("flexible", replace(terms, type_rate=None)),
-                )
-                if one.type_rate or one.portfolio_rate
-            }
-            found.append(
-                {
-                    "pool": h.name, "months": h.months - PAST, "saved": saved, "optimum": best, "regret": best - saved,
-                    "weight": float(h.use.sum()), **simple,
-                }
-            )  # fmt: skip
-        return found
+        histories = [History.of_days(pool, types) for pool, types in sorted(pools.items())]
+        terms = {p: Terms(sale.get((p, "type")), sale.get((p, "pool")), TERM) for p in pools}
+        names = {TYPE: "bound", PORTFOLIO: "flexible"}
+        return [{names.get(k, k): v for k, v in r.items()} for r in regrets(histories, terms, least=LARGE)]
 
     @property
     def given_up(self) -> float | None:
@@ -956,6 +852,8 @@ class Procurement:
         """What is proposed, in the order of time and saving; columns `PURCHASE`."""
         if self.ladder is None:
             return []
+        from helpers.models.commitments.rungs import rungs
+
         names = {i.id: i for i in self.instruments.all}
         hours = Decimal(repr(joint.WEEKS * joint.HOURS))
         found = []
@@ -975,7 +873,7 @@ class Procurement:
                     "currency": self.run.currency, "commitment_an_hour": price, "covers_an_hour": worth, "term_months": b["term"],
                     "payment": b["payment"], "paid_at_once": b["upfront"], "expires": b["expires"],
                     "a_month": CONTEXT.multiply(price, hours).quantize(CENT), "saving_a_month": saving,
-                    "break_even_months": CONTEXT.multiply(ratio(price, worth), Decimal(b["term"])).quantize(Decimal("0.1")),
+                    "break_even_months": holdings.break_even(ratio(price, worth), b["term"]).quantize(Decimal("0.1")),
                     "rate": ratio(price, worth).quantize(Decimal("0.0001")), "rate_basis": self.rates[b["instrument"]][1],
                     "why": b["why"], "rung": b["rung"], "who": self.owner(provider), "status": "proposed",
                 }
@@ -993,11 +891,10 @@ class Procurement:
     def waiting(self) -> Decimal:
         """Saving that is given up by buying in rungs, so that ends are spread [currency]."""
         first = min((p["buy_on"] for p in self.purchases), default=None)
-        late = [(p, Month.of(p["buy_on"])) for p in self.now if first is not None and p["rung"] > 1]
         return add(
-            CONTEXT.multiply(p["saving_a_month"], Decimal((m.year - first.year) * 12 + m.month - first.month))
-            for p, m in late
-            if first is not None
+            CONTEXT.multiply(p["saving_a_month"], Decimal(Month.of(p["buy_on"]).since(Month.of(first))))
+            for p in self.now
+            if first is not None and p["rung"] > 1
         )
 
     # --- who gets it
@@ -1022,17 +919,10 @@ class Procurement:
             name: self.run.chosen[name] for name in ("provider", "department") if self.run.chosen.get(name)
         }
 
-        def one(
-            kpi: str, value: Decimal, variant: str = "", money: bool = True, **more: Any
-        ) -> dict[str, Any]:
-            currency = self.run.currency
+        def one(kpi: str, value: Decimal, variant: str = "", reason: str = "") -> dict[str, Any]:
             return {
-                "kpi": kpi,
-                "variant": variant,
-                "value": value,
-                "currency": currency,
-                "scope": scope,
-            } | more
+                "kpi": kpi, "variant": variant, "value": value, "currency": self.run.currency, "scope": scope, "reason": reason,
+            }  # fmt: skip
 
         def stake(verdict: str) -> Decimal:
             return add(h.stake for h in self.held if h.verdict == verdict)
@@ -1112,37 +1002,3 @@ class Procurement:
 
 def _words_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {c: row[c] for c in ("meter", "details", "description")}
-
-
-def rungs(purchases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first month's purchases in parts, half at once and the rest over two months, so that their ends are spread.
-
-    What costs less than `SMALL` an hour stays whole. The parts add up exactly.
-    """
-    first = min((b["month"] for b in purchases), default=None)
-    found = []
-    for b in purchases:
-        if b["month"] != first or b["committed"] < SMALL:
-            found.append(b | {"rung": 1})
-            continue
-        for n, share in enumerate(RUNGS):
-            month = Month.of(b["month"]).plus(n)
-            parts = {c: (b[c] * share).quantize(PLACES) for c in ("quantity", "committed")}
-            if n == len(RUNGS) - 1:
-                parts = {
-                    c: b[c] - sum((b[c] * x).quantize(PLACES) for x in RUNGS[:-1])
-                    for c in ("quantity", "committed")
-                }
-            found.append(
-                b | parts
-                | {"month": month.start.date(), "expires": month.plus(b["term"]).start.date(), "upfront": (b["upfront"] * share).quantize(CENT), "rung": n + 1}
-            )  # fmt: skip
-    return found
-
-
-def week_mask(week: Any, as_of: date) -> tuple[float, ...]:
-    """Whether a weekly plan is on in each hour of a usual week [1], Monday 00:00 UTC first."""
-    monday = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC) - timedelta(days=as_of.weekday())
-    usual = type(week)(week.zone, week.on, frozenset(), week.mode)
-    quarters = [usual.is_on(monday + timedelta(minutes=15 * q)) for q in range(joint.HOURS * 4)]
-    return tuple(sum(quarters[h * 4 : h * 4 + 4]) / 4 for h in range(joint.HOURS))

@@ -12,6 +12,7 @@ from typing import Any
 
 from helpers.catalog.procurement import Procurement
 from helpers.lessons.exercises import Exercise, Mistake
+from helpers.models.holdings import break_even
 from helpers.terms.money import CONTEXT, ratio
 from helpers.terms.money import total as add
 
@@ -234,7 +235,7 @@ def even(run: Any) -> Exercise:
     """Break-even of the largest purchase, against the discount and the term."""
     page = _page(run)
     one = page.purchases[0] if page.purchases else None
-    right = None if one is None else CONTEXT.multiply(one["rate"], Decimal(one["term_months"])).quantize(CENT)
+    right = None if one is None else break_even(one["rate"], one["term_months"]).quantize(CENT)
     return Exercise(
         6,
         "When has it paid?",

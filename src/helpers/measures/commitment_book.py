@@ -6,14 +6,12 @@ twice, so they stand in columns of their own and are never added (FOCUS_Spec iss
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from helpers.measures import rows
 from helpers.measures.measure import CURRENCY, Table, number, window
-from helpers.terms.money import CONTEXT
-from helpers.terms.money import total as add
 from helpers.terms.period import Month
 
 if TYPE_CHECKING:
@@ -50,8 +48,7 @@ def book(charges: Table, which: Month, *, months: int = 13, last: Month | None =
     import pandas as pd
 
     end = max(which, last or which)
-    ahead = (end.year - which.year) * 12 + end.month - which.month
-    held = window(charges, end, months + ahead)
+    held = window(charges, end, months + end.since(which))
     held = held.filter(held[ID].notnull())
     used, unused = rows.used(held), rows.unused(held)
     both = used | unused
@@ -231,48 +228,3 @@ def newest(charges: Table) -> dict[str, Any]:
         by=[held.ServiceProviderName.fill_null("").name("provider")], last=held.ChargePeriodEnd.max()
     )
     return {r["provider"]: r["last"] for r in taken.to_pyarrow().to_pylist()}
-
-
-def of_months(table: pd.DataFrame, periods: Iterable[str]) -> list[dict[str, Any]]:
-    """The book's rows of some months added up: one record for each commitment and currency, in the book's order."""
-    wanted = set(periods)
-    sums = ("used", "unused", "used_contracted", "used_list", "billed", "corrected")
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for r in table.to_dict("records"):
-        if r["period"] not in wanted:
-            continue
-        one = found.setdefault((r["id"], r["currency"]), dict(r) | {c: Decimal(0) for c in sums})
-        for c in sums:
-            one[c] = CONTEXT.add(one[c], r[c])
-        for c, pick in (("begins", min), ("ends", max), ("first_used", min), ("last_used", max)):
-            values = [v for v in (one[c], r[c]) if v is not None and v == v]
-            one[c] = pick(values) if values else None
-    return list(found.values())
-
-
-def consumed(charges: Table, vendor: Mapping[str, Any], first: Month, last: Month) -> Decimal:
-    """Billed cost of a vendor's charges from month to month [currency]: what counts towards a promised minimum.
-
-    Parameters
-    ----------
-    vendor : mapping
-        provider (ServiceProviderName), publisher (seller on somebody's marketplace, may be empty), currency.
-    """
-    held = charges.filter(
-        charges.x_KitPeriod >= str(first),
-        charges.x_KitPeriod <= str(last),
-        charges[CURRENCY] == vendor["currency"],
-    )
-    others = vendor.get("others") or ()
-    if vendor.get("publisher"):
-        held = held.filter(held.x_KitPublisherName == vendor["publisher"])
-    else:
-        held = held.filter(held.ServiceProviderName == vendor["provider"])
-        if others:
-            held = held.filter(~held.x_KitPublisherName.fill_null("").isin(list(others)))
-    return number(held.aggregate(billed=held.BilledCost.sum()).to_pyarrow().to_pylist()[0]["billed"])
-
-
-def whole(table: pd.DataFrame, column: str) -> Decimal:
-    """A column's total [currency of the rows]."""
-    return add(table[column])

@@ -111,7 +111,7 @@ def agreements(
             months.get(str(which.plus(-n)), ZERO) for n in range(3) if str(which.plus(-n)) >= str(first)
         ]
         pace = ratio(add(recent), len(recent)) if recent else NAN
-        to_come = max((last.year - which.year) * 12 + last.month - which.month, 0)
+        to_come = max(last.since(which), 0)
         known = str(first) >= first_known
         expected = (
             CONTEXT.add(consumed, CONTEXT.multiply(pace, Decimal(to_come)))
@@ -149,7 +149,7 @@ def off_budget(contracts: Iterable[Mapping[str, Any]], starts: int | None, *, as
         amount = c["commitment_amount"]
         if not isinstance(amount, Decimal) or not amount or not c["start"] <= as_of <= c["end"]:
             continue
-        months = max((c["end"].year - c["start"].year) * 12 + c["end"].month - c["start"].month + 1, 1)
+        months = max(Month.of(c["end"]).since(Month.of(c["start"])) + 1, 1)
         year = {"term": ratio(amount * 12, months), "month": amount * 12}.get(c["commitment_period"], amount)
         after = (
             12 - (c["start"].month - starts) % 12

@@ -21,7 +21,6 @@ from helpers.terms.period import Month
 DAYS_A_MONTH = Decimal("30.4375")  # 365.25 / 12
 ZERO, ONE = Decimal(0), Decimal(1)
 UNUSED, WRONG = Decimal("0.005"), Decimal("0.2")  # of a commitment: worth a line; another kind of trouble
-FELL = Decimal("0.98")  # of what was committed in the last whole month
 SOON = 120  # days
 
 
@@ -353,6 +352,29 @@ def _verdict(h: Holding, running: Decimal, other: Decimal, as_of: date) -> tuple
     if (h.end and (h.end - as_of).days <= SOON) and h.saving > 0:
         return "renew", "used to the full and ends soon", h.saving
     return "keep", "used", ZERO
+
+
+def rates(held: Iterable[Holding], instruments: Instruments, *, term: int) -> dict[str, tuple[Decimal, str]]:
+    """Instrument -> what it costs of the contracted price [1], and where the figure comes from.
+
+    Seen in the charges: paid for what was used ÷ what that costs without, over every commitment of it; else what the table
+    says of `term` months.
+    """
+    paid: dict[str, list[tuple[Decimal, Decimal]]] = {}
+    for h in held:
+        if h.instrument is not None and h.year_worth:
+            used = CONTEXT.subtract(h.year_cost, h.year_unused)
+            paid.setdefault(h.instrument.id, []).append((used, h.year_worth))
+    found: dict[str, tuple[Decimal, str]] = {}
+    for i in instruments.all:
+        if i.id in paid:
+            seen = ratio(add(a for a, _ in paid[i.id]), add(b for _, b in paid[i.id]))
+            if 0 < seen < 1:
+                found[i.id] = seen, "seen in the charges"
+                continue
+        if term in i.rates:
+            found[i.id] = i.rates[term], i.rate_basis
+    return found
 
 
 def frame(held: Iterable[Holding]) -> Any:

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from helpers.terms.errors import UsageError
+from helpers.terms.week import Week
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,7 +165,7 @@ class Problem:
     most : float or None
         Cap on what may be bought [currency/h]; None: none.
     room : mapping, optional
-        (pool, type) -> worth that is safe to be committed to, with type empty of the pool as a whole [currency/h] (`safe`);
+        (pool, type) -> worth that is safe to be committed to, with type empty of the pool as a whole [currency/h] (`helpers.models.remaining`);
         what is not named is limited by what runs on average.
     """
 
@@ -174,7 +176,6 @@ class Problem:
     decline: float = 0.0
     most: float | None = None
     room: Mapping[tuple[str, str], float] | None = None
-    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.months <= 60:
@@ -184,8 +185,6 @@ class Problem:
         for o in self.offers:
             if not 0 < o.rate < 1:
                 raise UsageError(f"rate {o.rate} of {o.instrument}", "a share between 0 and 1", "a commitment dearer than on demand is none")  # fmt: skip
-            if o.term > self.months and not self._cache.get("long"):
-                self._cache["long"] = o  # told by `horizon_note`: its cost beyond the horizon is not weighed
 
     @property
     def phases(self) -> list[tuple[float, float]]:
@@ -198,7 +197,7 @@ class Problem:
     @property
     def horizon_note(self) -> str:
         """A warning where a term is longer than the horizon; empty else."""
-        o = self._cache.get("long")
+        o = next((o for o in self.offers if o.term > self.months), None)
         return "" if o is None else (
             f"The horizon of {self.months} months is shorter than the term of {o.term}: what a purchase costs after the horizon is "
             "not weighed. Take a horizon of at least the term."
@@ -248,7 +247,7 @@ def _solve(problem: Problem, *, less: bool, commit: bool, bought: Sequence[Buy] 
 def _of_pool(problem: Problem, pool: str) -> Problem:
     """A pool by itself, with only its own dates."""
     held = tuple(h for h in problem.held if h.pool == pool)
-    return replace(problem, loads=tuple(x for x in problem.loads if x.pool == pool), held=held, _cache={})
+    return replace(problem, loads=tuple(x for x in problem.loads if x.pool == pool), held=held)
 
 
 def _program(problem: Problem, pools: Sequence[str], less: bool, bought: Sequence[Buy], given: Mapping[str, Option] | None, commit: bool = True) -> Outcome:  # fmt: skip
@@ -430,49 +429,18 @@ def _coverable(problem, bought, phase, pool, type) -> float:
     return min(max(room * (1 - problem.decline), have) / mean, 1.0)
 
 
-def safe(
-    days: Mapping[Any, float], last: Any, *, base: float = 1.0, aggressive: float = 0.0, window: int = 91
-) -> float:
-    """Demand that is safe to be committed to for a year, learned from its days [currency/h].
+def both(a: Option, b: Option) -> Option:
+    """Two ways to use less of one resource, one after the other."""
+    keep = tuple(x * y for x, y in zip(a.keep, b.keep, strict=True))
+    return Option(f"{a.kind} + {b.kind}", keep, a.effort + b.effort, f"{a.words}; {b.words}")
 
-    Parameters
-    ----------
-    days : mapping
-        Day -> mean cost an hour.
-    last : date
-        First day that is not known.
-    base : float
-        Share of the trough that is taken [1].
-    aggressive : float
-        From the trough (0) to the median (1) of the window [1].
-    window : int
-        Days looked back on; a day without a charge counts as nothing, so what began lately is not safe yet.
 
-    Returns
-    -------
-    float
-        base × the window's trough (mean of its lowest week), raised by `aggressive` towards the median; never above what a
-        falling trend of the last year leaves in the middle of the term.
-    """
-    from datetime import timedelta
-    from statistics import median
-
-    def at(n: int) -> float:
-        return days.get(last - timedelta(days=n), 0.0)
-
-    recent = [at(n) for n in range(1, window + 1)]
-    low = sum(sorted(recent)[:7]) / 7
-    level = base * low + aggressive * max(median(recent) - low, 0.0)
-    year = [median(at(n) for n in range(1 + 30 * k, 31 + 30 * k)) for k in range(12)]  # newest first
-    known = [v for v in year if v > 0]
-    if len(known) >= 6:
-        slopes = [
-            (known[i] - known[j]) / (j - i) for i in range(len(known)) for j in range(i + 1, len(known))
-        ]
-        fall = median(slopes)
-        if fall < 0:
-            level = min(level, max(known[0] + 6 * fall, 0.0))
-    return level
+def of_week(week: Week, as_of: date) -> tuple[float, ...]:
+    """Whether a weekly plan is on in each hour of a usual week [1], Monday 00:00 UTC first."""
+    monday = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC) - timedelta(days=as_of.weekday())
+    usual = Week(week.zone, week.on, frozenset(), week.mode)
+    quarters = [usual.is_on(monday + timedelta(minutes=15 * q)) for q in range(HOURS * 4)]
+    return tuple(sum(quarters[h * 4 : h * 4 + 4]) / 4 for h in range(HOURS))
 
 
 def net_now(problem: Problem, resource: str, option: Option) -> Decimal:
@@ -492,20 +460,6 @@ def until(problem: Problem, resource: str) -> float:
     """Months until the last commitment that can cover the resource ends; 0 where none does [months]."""
     load = next(x for x in problem.loads if x.id == resource)
     return max((h.months for h in problem.held if h.pool == load.pool and h.type in ("", load.type) and h.worth > 0), default=0.0)  # fmt: skip
-
-
-def brute(problem: Problem) -> Decimal:
-    """The joint optimum by trying every choice of options: for tests, up to a handful of resources."""
-    import itertools
-
-    best = None
-    menus = [[None, *x.options] for x in problem.loads]
-    for picks in itertools.product(*menus):
-        chosen = {x.id: o for x, o in zip(problem.loads, picks, strict=True) if o}
-        cost = _solve(problem, less=False, commit=True, chosen=chosen).cost
-        best = cost if best is None else min(best, cost)
-    assert best is not None
-    return best
 
 
 def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:

@@ -43,6 +43,16 @@ class Month:
         count = self.year * 12 + self.month - 1 + months
         return Month(count // 12, count % 12 + 1)
 
+    def since(self, other: Month) -> int:
+        """Months from `other` to this one; below zero where it is later.
+
+        Examples
+        --------
+        >>> Month(2026, 3).since(Month(2025, 12))
+        3
+        """
+        return (self.year - other.year) * 12 + self.month - other.month
+
     @property
     def start(self) -> datetime:
         """First instant, UTC, included."""

@@ -192,7 +192,6 @@ def from_files(loads: str, held: str | None, offers: str | None, *, months: int 
 
 
 def _options(file: str, n: int, r: Mapping[str, str]) -> list[Any]:
-    from helpers.catalog.procurement import week_mask
     from helpers.models import joint as model
     from helpers.terms.week import Week
 
@@ -207,11 +206,9 @@ def _options(file: str, n: int, r: Mapping[str, str]) -> list[Any]:
         from datetime import date
 
         week = Week.parse(r["schedule"], r.get("zone") or "UTC")
-        found.append(model.Option("schedule", week_mask(week, date(2026, 1, 5)), effort, week.words))
+        found.append(model.Option("schedule", model.of_week(week, date(2026, 1, 5)), effort, week.words))
     if len(found) == 2:
-        a, b = found
-        both = tuple(x * y for x, y in zip(a.keep, b.keep, strict=True))
-        found.append(model.Option("smaller + schedule", both, 2 * effort, f"{a.words}; {b.words}"))
+        found.append(model.both(*found))
     return found
 
 

@@ -63,7 +63,7 @@ def lede(page: Any) -> str:
     return said + "." + gap + (f" {page.missing}" if page.missing else "")
 
 
-def of_portfolio(held: Sequence[Any], currency: str) -> str:
+def of_portfolio(held: Sequence[Any]) -> str:
     """Title of the picture of commitments."""
     active = [h for h in held if h.active]
     if not active:

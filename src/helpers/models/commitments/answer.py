@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from helpers.models.commitments import lock_in, rules
-from helpers.models.commitments.cost import PORTFOLIO, TYPE, Bill, Purchase, Terms, bill
-from helpers.models.commitments.history import History
+from helpers.models.commitments.cost import PORTFOLIO, TYPE, Bill, Purchase, Terms, bill, left_over
+from helpers.models.commitments.history import HOURS_A_DAY, HOURS_A_MONTH, History
+from helpers.models.commitments.lifetimes import Lifetimes
 from helpers.models.commitments.optimum import optimum
 from helpers.models.commitments.planner import Move, decide
-from helpers.models.commitments.walk_forward import Plans, alone, chances, options, situation
+from helpers.models.commitments.walk_forward import (
+    Plans,
+    alive,
+    alone,
+    chances,
+    options,
+    purchases,
+    situation,
+)
 
 HISTORY_MONTHS = 12
 DIGITS = 9  # significant ones of a number in the answer
@@ -73,14 +82,47 @@ def _answer(region: History, terms: Terms, lives: Any, planned: Sequence[tuple[A
 
 
 def _baselines(region: History, terms: Terms) -> dict[str, float]:
-    found = {}
-    for kind, alone_terms in (
-        (TYPE, replace(terms, portfolio_rate=None)),
-        (PORTFOLIO, replace(terms, type_rate=None)),
-    ):
-        if alone_terms.type_rate is not None or alone_terms.portfolio_rate is not None:
-            bought = rules.newsvendor(region, alone_terms, HISTORY_MONTHS)
-            found[kind] = bill(region, bought, alone_terms, HISTORY_MONTHS).savings
+    """Savings rate of the newsvendor on each instrument that is on offer, alone."""
+    alone_terms = {TYPE: replace(terms, portfolio_rate=None), PORTFOLIO: replace(terms, type_rate=None)}
+    return {
+        kind: bill(region, rules.newsvendor(region, one, HISTORY_MONTHS), one, HISTORY_MONTHS).savings
+        for kind, one in alone_terms.items()
+        if one.type_rate is not None or one.portfolio_rate is not None
+    }
+
+
+def regrets(regions: Sequence[History], terms: Mapping[str, Terms], *, least: float) -> list[dict[str, Any]]:
+    """Walk-forward on each region's own past: what the estimator would have saved, the known future, and simple rules.
+
+    The first twelve months are history only; a region with fewer than thirteen, with nothing on offer, or with less than the
+    share `least` of the last day's demand of all, is left out.
+
+    Returns
+    -------
+    list of dict
+        pool (its name), months (evaluated), saved, optimum, regret, and of the rules ``type`` and ``portfolio`` what was on offer
+        [savings rate]; weight [money].
+    """
+    today = {r.name: float(r.use[-HOURS_A_DAY:].sum()) for r in regions}
+    whole = sum(today.values()) or 1.0
+    lives = chances(regions, Terms(), HISTORY_MONTHS)
+    found = []
+    for r in regions:
+        own = terms[r.name]
+        if (
+            today[r.name] < whole * least
+            or r.months <= HISTORY_MONTHS
+            or not (own.type_rate or own.portfolio_rate)
+        ):
+            continue
+        saved = bill(r, alone(r, own, HISTORY_MONTHS, lives[r.name]), own, HISTORY_MONTHS).savings
+        best = optimum(r, own, HISTORY_MONTHS)[1]
+        found.append(
+            {
+                "pool": r.name, "months": r.months - HISTORY_MONTHS, "saved": saved, "optimum": best, "regret": best - saved,
+                "weight": float(r.use.sum()), **_baselines(r, own),
+            }
+        )  # fmt: skip
     return found
 
 
@@ -152,7 +194,7 @@ def worst_quarter(paid: Bill) -> float:
 
 def outlived(region: History, bought: Sequence[Purchase], terms: Terms, paid: Bill) -> dict[str, float]:
     """Savings rate with what outlives the data charged too, its last four weeks going on at three demands."""
-    window = region.use[region.known][-lock_in.DAYS * 24 :]
+    window = region.use[region.known][-lock_in.DAYS * HOURS_A_DAY :]
     found = {}
     for name, scale in DEMANDS.items():
         cost = demand = 0.0
@@ -161,15 +203,9 @@ def outlived(region: History, bought: Sequence[Purchase], terms: Terms, paid: Bi
             stands = lock_in.standing(bought, region.months + ahead, terms)
             if not stands:
                 break
-            by_type, pooled = np.zeros(len(region.types)), 0.0
-            for s in stands:
-                if s.type is None:
-                    pooled += s.units
-                else:
-                    by_type[s.type] += s.units
-            left = np.clip(np.clip(use - by_type, 0, None).sum(1) - pooled, 0, None)
-            cost += (sum(s.cost for s in stands) + left.mean()) * 730
-            demand += use.sum(1).mean() * 730
+            left = left_over(use, *lock_in.units(stands, len(region.types)))
+            cost += (sum(s.cost for s in stands) + left.mean()) * HOURS_A_MONTH
+            demand += use.sum(1).mean() * HOURS_A_MONTH
         whole = paid.on_demand.sum() + demand
         found[name] = 1 - (paid.paid.sum() + cost) / whole if whole else math.nan
     return found
@@ -177,9 +213,6 @@ def outlived(region: History, bought: Sequence[Purchase], terms: Terms, paid: Bi
 
 def upcoming(regions: Sequence[History], terms: Terms, planned: Plans | None = None) -> list[dict[str, Any]]:
     """What to buy at the start of the month after the data, nothing standing before: one record for each region."""
-    from helpers.models.commitments.lifetimes import Lifetimes
-    from helpers.models.commitments.walk_forward import alive
-
     whole = [r for r in regions if len(r.use)]
     lifetimes, found = Lifetimes(whole), []
     for region in whole:
@@ -187,11 +220,7 @@ def upcoming(regions: Sequence[History], terms: Terms, planned: Plans | None = N
         day = region.first.plus(now).start.date()
         known = [m for since, m in (planned or {}).get(region.name, ()) if since <= day]
         lives = alive(region, lifetimes, terms.term)
-        units = decide(situation(region, now, (), terms, lives, known), options(terms)).units
-        bought = [
-            Purchase(now, None if i == len(region.types) else int(i), float(units[at, i]))
-            for at, i in np.argwhere(units > 0)
-        ]
+        bought = purchases(now, decide(situation(region, now, (), terms, lives, known), options(terms)))
         record = _record(region, None, None, {}, bought, [])
         found.append({k: record[k] for k in ("region", "purchases", "notes")})
     return found

@@ -54,6 +54,14 @@ class Terms:
     term: int = 12
 
 
+def left_over(use: Array, by_type: Array, pooled: Any, away: Any = 0.0) -> Array:
+    """What commitments leave to be paid on demand in each hour [units]: first types cover, then the pool.
+
+    `use` and `by_type` are hours by types (or types alone), `pooled` and `away` (demand of the pool that is no type's) by hour.
+    """
+    return np.clip(np.clip(use - by_type, 0, None).sum(1) + away - pooled, 0, None)
+
+
 def held(purchases: Sequence[Purchase], types: int, months: int, term: int) -> tuple[Array, Array]:
     """Units that stand in each month: (months by types, months)."""
     by_type, pooled = np.zeros((months, types)), np.zeros(months)
@@ -110,9 +118,8 @@ def bill(
     counts = history.known & (month >= first) & (month < (history.months if last is None else last))
     use, month = history.use[counts], month[counts]
     by_type, pooled = held(purchases, len(history.types), history.months, terms.term)
-    left = np.clip(use - by_type[month], 0, None).sum(1)
     on_demand = use.sum(1)
-    short = np.clip(left - pooled[month], 0, None)
+    short = left_over(use, by_type[month], pooled[month])
     committed = by_type.sum(1) * (terms.type_rate or 0) + pooled * (terms.portfolio_rate or 0)
     return Bill(
         month,

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from helpers.models.commitments.cost import left_over
+
 Array = Any
 EDGE = 1e-9  # demand that much above a commitment counts as equal
 
@@ -94,8 +96,7 @@ def shortage(rows: Rows, by_type: Array, pooled: Array) -> Array:
 
     `by_type` (slots by types) and `pooled` (slots) are the units held.
     """
-    left = np.clip(rows.use - by_type[rows.slot], 0, None).sum(1) + rows.moved
-    return np.clip(left - pooled[rows.slot], 0, None)
+    return left_over(rows.use, by_type[rows.slot], pooled[rows.slot], rows.moved)
 
 
 def cheapest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 from helpers.terms.period import Month
 
 Array = Any
-HOURS_A_DAY = 24
+HOURS_A_DAY, HOURS_A_MONTH = 24, 730
+DAYS_A_MONTH = 30.44
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,18 @@ class History:
     types: tuple[str, ...]
     use: Array
     known: Array
+
+    @classmethod
+    def of_days(cls, name: str, days: Mapping[str, Mapping[date, float]]) -> History:
+        """From each type's mean of an hour by day; days count as even hours, and every day from the first to the last is known."""
+        every = sorted({d for own in days.values() for d in own})
+        types = tuple(sorted(days))
+        use = np.zeros(((every[-1] - every[0]).days + 1, len(types)))
+        for i, kind in enumerate(types):
+            for d, value in days[kind].items():
+                use[(d - every[0]).days, i] = value
+        use = np.repeat(use, HOURS_A_DAY, axis=0)
+        return cls(name, np.datetime64(every[0], "h"), types, use, np.ones(len(use), dtype=bool))
 
     @property
     def first(self) -> Month:

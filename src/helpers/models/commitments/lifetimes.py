@@ -19,10 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from helpers.models.commitments.history import HOURS_A_DAY, History
+from helpers.models.commitments.history import DAYS_A_MONTH, HOURS_A_DAY, History
 
 Array = Any
-DAYS_A_MONTH = 30.44
 # prior: mean lifetime in months, and shape (2: danger grows with age; 3: most live about as long)
 MEANS = {15.0: 0.5, 20.0: 1.0, 25.0: 1.5, 30.0: 2.0, 36.0: 1.5, 45.0: 1.0, 60.0: 0.7, 90.0: 0.3}
 SHAPES = {2.0: 0.5, 3.0: 0.5}

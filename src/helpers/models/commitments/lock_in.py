@@ -91,6 +91,17 @@ def standing(purchases: Sequence[Purchase], month: int, terms: Terms) -> list[St
     ]
 
 
+def units(standing: Sequence[Standing], types: int) -> tuple[Array, float]:
+    """Units that stand of each type and for the pool; what covers a type that is not used (-1) covers nothing."""
+    by_type, pooled = np.zeros(types), 0.0
+    for one in standing:
+        if one.type is None:
+            pooled += one.units
+        elif one.type >= 0:
+            by_type[one.type] += one.units
+    return by_type, pooled
+
+
 @dataclass(frozen=True)
 class Exposure:
     """Means over the evaluated months, and the worst month."""

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from helpers.models.commitments import lock_in
+from helpers.models.commitments.cost import left_over
 from helpers.models.commitments.cover import Limit
-from helpers.models.commitments.history import HOURS_A_DAY, History
+from helpers.models.commitments.history import DAYS_A_MONTH, HOURS_A_DAY, HOURS_A_MONTH, History
 from helpers.models.commitments.lifetimes import Lifetimes
 from helpers.models.commitments.lock_in import Standing
 from helpers.models.commitments.planner import Move, Option, Situation, decide
@@ -27,7 +28,7 @@ from helpers.terms.errors import Refused
 from helpers.terms.period import Month
 
 Array = Any
-HOURS_A_MONTH, DAYS_A_MONTH, QUARTER = 730, 30.44, 3
+QUARTER = 3  # months
 SUMS: tuple[str, ...] = ("paid", "on_demand", "committed", "used", "standing")
 UPFRONT = {"none": 0.0, "partial": 0.5, "all": 1.0}
 CENT = Decimal("0.01")
@@ -252,16 +253,6 @@ def _place(types: tuple[str, ...], kind: str | None) -> int | None:
     return None if kind is None else types.index(kind) if kind in types else -1
 
 
-def _units(standing: Sequence[Standing], types: int) -> tuple[Array, float]:
-    by_type, pooled = np.zeros(types), 0.0
-    for one in standing:
-        if one.type is None:
-            pooled += one.units
-        elif one.type >= 0:
-            by_type[one.type] += one.units
-    return by_type, pooled
-
-
 def _ladder(pool: _Pool, settings: Settings, lifetimes: Lifetimes, pools: list[_Pool]) -> None:
     if not pool.window.sum():
         return
@@ -294,7 +285,7 @@ def _changed(before: Any, now: Any) -> bool:
 
 
 def _situation(pool: _Pool, settings: Settings, lives: Array, ahead: int) -> Situation:
-    by_type, pooled = _units(_standing(pool, settings, ahead), len(pool.history.types))
+    by_type, pooled = lock_in.units(_standing(pool, settings, ahead), len(pool.history.types))
     day = Month.of(settings.start).plus(ahead).start.date()
     today = int(np.datetime64(day, "D").astype(int))
     return Situation(pool.history.types, pool.window, pool.days, today, by_type, pooled, lives, pool.moves)
@@ -334,14 +325,14 @@ def _limits(
 def _room(pool: _Pool, settings: Settings, ahead: int, pools: list[_Pool]) -> float:
     """What may still be paid upfront in the quarter, this pool's part by its demand."""
     month = Month.of(settings.start).plus(ahead)
-    quarter = _quarter(month)
-    budget = float((settings.prepay or {}).get(quarter, Decimal(0)))
+    named = quarter(month)
+    budget = float((settings.prepay or {}).get(named, Decimal(0)))
     sizes = [p.window.sum(1).mean() if len(p.window) else 0.0 for p in pools]
     mine = pool.window.sum(1).mean() / sum(sizes)
     spent = sum(
         _upfront(pool, at, units)
         for bought, at, _, units, _ in pool.bought
-        if _quarter(Month.of(settings.start).plus(bought)) == quarter
+        if quarter(Month.of(settings.start).plus(bought)) == named
     )
     return max(budget * mine - spent, 0.0)
 
@@ -351,7 +342,8 @@ def _upfront(pool: _Pool, at: int, units: float) -> float:
     return units * option.rate * option.term * HOURS_A_MONTH * pool.upfront[at]
 
 
-def _quarter(month: Month) -> str:
+def quarter(month: Month) -> str:
+    """``2026-Q4``: as `Settings.prepay` names it."""
     return f"{month.year}-Q{(month.month + 2) // 3}"
 
 
@@ -418,9 +410,9 @@ def _costs(pool: _Pool, settings: Settings) -> dict[str, float]:
     true = _true(pool, settings)
     for ahead in range(settings.months):
         standing = _standing(pool, settings, ahead)
-        by_type, pooled = _units(standing, len(pool.history.types))
+        by_type, pooled = lock_in.units(standing, len(pool.history.types))
         use, away = _moved(pool, true, settings, ahead)
-        left = np.clip(np.clip(use - by_type, 0, None).sum(1) + away - pooled, 0, None).mean()
+        left = left_over(use, by_type, pooled, away).mean()
         whole, cost = true.sum(1).mean(), sum(s.cost for s in standing)
         values = (cost + left, whole, cost, whole - left, sum(s.units for s in standing))
         for name, value in zip(sums, values, strict=True):

@@ -10,21 +10,22 @@ a commitment is not replaced before it ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 
 from helpers.models.commitments.cover import Answer, Limit, Offers, Rows, cheapest
+from helpers.models.commitments.history import DAYS_A_MONTH
 
 Array = Any
 WINDOW_DAYS = 28  # whole weeks, so that each weekday counts alike
 SMALLEST = 0.002  # share of the pool's demand below which a type is left to the flexible instrument
 TRUSTED = 0.7  # a type expected to serve less of the term than this is not bet on
-FINE = 1e-5  # gap to the best, as a share of the demand, where only the pool is bought for: costs next to nothing
+NEAR = 2e-4  # gap to the best that is good enough, as a share of the demand
+FINE = 1e-5  # the same where only the pool is bought for: costs next to nothing
 LEAST_CALM = 0.2  # probability kept for the future in which nothing is replaced
-DAYS_A_MONTH = 30.44
 PLANNED, SEEN, DOUBTED = 0.85, 0.95, 0.2  # trust in a plan: before it should be seen; seen; not seen
 DAYS_SEEN, TOLD = 3, 0.2  # it should be seen once it tells that this share of demand moved in the last days
 SURCHARGE = 0.06  # a later purchase does not fit as well as its rate says
@@ -106,16 +107,13 @@ class Situation:
 
 @dataclass(frozen=True)
 class Decision:
-    """Units to buy: of each option and type (the last column is the pool), and the futures they were weighed by."""
+    """Units to buy: of each option and type (the last column is the pool), and the program's answer."""
 
     units: Array
     answer: Answer
-    bet: tuple[str, ...] = field(default=())
 
 
-def decide(
-    now: Situation, options: Sequence[Option], *, limits: Any = None, tolerance: float = 2e-4
-) -> Decision:
+def decide(now: Situation, options: Sequence[Option], *, limits: Any = None) -> Decision:
     """The purchases of one month.
 
     Parameters
@@ -124,8 +122,6 @@ def decide(
     options : sequence of Option
     limits : callable, optional
         Takes the columns as (option, type or None) pairs and returns a tuple of `Limit`.
-    tolerance : float
-        Gap to the best, as a share of the demand.
     """
     units = np.zeros((len(options), len(now.types) + 1))
     size = now.window.mean(0) if len(now.window) else np.zeros(len(now.types))
@@ -149,12 +145,12 @@ def decide(
     wanted += [
         _capped(len(columns), len(slots), at, s.most) for at, s in enumerate(slots) if np.isfinite(s.most)
     ]
-    near = tolerance if len(bet) else min(tolerance, FINE)
+    near = NEAR if len(bet) else FINE
     answer = cheapest(rows, offers, held, limits=tuple(wanted), tolerance=near, rounds=6)
     for (at, i), many in zip(columns, answer.bought, strict=False):  # later purchases stand behind
         units[at, -1 if i is None else bet[i]] += many
     units[units < 1e-6] = 0.0
-    return Decision(units, answer, tuple(now.types[i] for i in bet))
+    return Decision(units, answer)
 
 
 @dataclass(frozen=True)

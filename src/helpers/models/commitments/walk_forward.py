@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from helpers.models.commitments import lock_in
 from helpers.models.commitments.cost import Purchase, Terms
 from helpers.models.commitments.history import HOURS_A_DAY, History
 from helpers.models.commitments.lifetimes import Lifetimes
-from helpers.models.commitments.planner import WINDOW_DAYS, Move, Option, Situation, decide
+from helpers.models.commitments.planner import WINDOW_DAYS, Decision, Move, Option, Situation, decide
 from helpers.terms.period import Month
 
 Array = Any
@@ -74,7 +75,7 @@ def chances(regions: Sequence[History], terms: Terms, first: int) -> dict[str, d
         pasts = [past for r in regions if len((past := r.until(max(r.hour(_day(month)), 0))).use)]
         lifetimes = Lifetimes(pasts)
         for past in pasts:
-            now = _between(past.first, month)
+            now = month.since(past.first)
             if now >= first:
                 found[past.name][now] = alive(past, lifetimes, terms.term)
     return found
@@ -109,24 +110,24 @@ def alone(
         known = [m for since, m in plans if since <= day]
         seen = situation(past, now, bought, terms, lives[now], known)
         found = decide(replace(seen, window=seen.window * (1 - decline)), options(terms))
-        bought += [
-            Purchase(now, None if i == len(past.types) else int(i), pace * float(found.units[at, i]))
-            for at, i in np.argwhere(found.units > 0)
-        ]
+        bought += purchases(now, found, pace)
     return bought
+
+
+def purchases(now: int, found: Decision, pace: float = 1.0) -> list[Purchase]:
+    """A month's decision as purchases; the last column is the pool."""
+    pool = found.units.shape[1] - 1
+    return [
+        Purchase(now, None if i == pool else int(i), pace * float(found.units[at, i]))
+        for at, i in np.argwhere(found.units > 0)
+    ]
 
 
 def situation(
     past: History, now: int, before: Sequence[Purchase], terms: Terms, lives: Array, moves: Sequence[Move]
 ) -> Situation:
     """What a decision at the end of `past` rests on."""
-    by_type, pooled = np.zeros(len(past.types)), 0.0
-    for one in before:
-        if one.month <= now < one.month + terms.term:
-            if one.type is None:
-                pooled += one.quantity
-            else:
-                by_type[one.type] += one.quantity
+    by_type, pooled = lock_in.units(lock_in.standing(before, now, terms), len(past.types))
     window, days = recent(past)
     today = int((past.start + np.timedelta64(len(past.use), "h")).astype("datetime64[D]").astype(int))
     return Situation(past.types, window, days, today, by_type, pooled, lives, tuple(moves))
@@ -143,11 +144,7 @@ def recent(past: History, days: int = WINDOW_DAYS) -> tuple[Array, Array]:
 def _calendar(regions: Sequence[History], first: int) -> list[Month]:
     begins = min(r.first.plus(first) for r in regions)
     ends = max(r.first.plus(r.months) for r in regions)
-    return [begins.plus(n) for n in range(max(_between(begins, ends), 0))]
-
-
-def _between(a: Month, b: Month) -> int:
-    return (b.year - a.year) * 12 + b.month - a.month
+    return [begins.plus(n) for n in range(max(ends.since(begins), 0))]
 
 
 def _day(month: Month) -> date:
