@@ -66,6 +66,17 @@ class Chart:
         return {"text/html": self.html, "text/plain": self.text}
 
 
+def empty(title: str, subtitle: str) -> Chart:
+    """A picture that has nothing to draw and says so."""
+
+    def draw(width: float) -> theme.Canvas:
+        canvas = theme.Canvas(width, 32)
+        canvas.text(0, 15, "nothing to show", color="quiet")
+        return canvas
+
+    return Chart(title, subtitle, f"{title}.", draw, ("", ""), ())
+
+
 def bridge(
     frame: Any,
     start: Decimal | None = None,

@@ -24,7 +24,7 @@ def watched(incident: Any, *, currency: str = "", title: str | None = None) -> C
     """
     points = [] if incident is None else [p for p in incident.series if p[1] == p[1]]
     if incident is None or len(points) < 2:
-        return _none("No incident to look at", "Cost by day beside what was expected")
+        return charts.empty("No incident to look at", "Cost by day beside what was expected")
     at = 0 if max(p[1] for p in points) >= 100 else 2
     rows = tuple(
         (
@@ -124,7 +124,7 @@ def cause(incident: Any, *, currency: str = "", title: str | None = None) -> Cha
     import pandas as pd
 
     if incident is None:
-        return _none("No incident to explain", "From the expected to the actual cost")
+        return charts.empty("No incident to explain", "From the expected to the actual cost")
     frame = pd.DataFrame(
         [(LABELS[p], v) for p, v in incident.cause.parts.items()], columns=["cause", "amount"], dtype=object
     )
@@ -155,12 +155,3 @@ def months(review: Any, *, currency: str = "", title: str | None = None) -> Char
         measure="Cost above the expected, of alarms",
         title=title or sentences_anomalies.of_months(pairs, currency),
     )
-
-
-def _none(title: str, subtitle: str) -> Chart:
-    def draw(width: float) -> theme.Canvas:
-        canvas = theme.Canvas(width, 32)
-        canvas.text(0, 15, "nothing to show", color="quiet")
-        return canvas
-
-    return Chart(title, subtitle, f"{title}.", draw, ("", ""), ())

@@ -8,7 +8,7 @@ from typing import Any
 
 from helpers.terms.money import foot
 from helpers.views import sentences, theme
-from helpers.views.charts import Chart
+from helpers.views.charts import Chart, empty
 from helpers.views.markup import plain
 from helpers.views.sentences import number, percent
 
@@ -26,7 +26,7 @@ def kinds(found: Any, *, currency: str = "", title: str | None = None) -> Chart:
     """
     rows = [(plain(r["kind"]), r["amount"], int(r["resources"])) for r in found.to_dict("records")]
     if not rows:
-        return _none("No advice that counts", "Saving by kind")
+        return empty("No advice that counts", "Saving by kind")
     at = sentences.places([a for _, a, _ in rows])
     footed = [number(v, at) for v in foot([a for _, a, _ in rows], at)]
     counted = [f"{n:,} resource{'s'[: n > 1]}" for _, _, n in rows]
@@ -67,7 +67,7 @@ def week(plan: Any, *, title: str | None = None) -> Chart:
         wrong_hours, starts.
     """
     if plan is None:
-        return _none("No machine is quiet by habit", "Hours of the week by use")
+        return empty("No machine is quiet by habit", "Hours of the week by use")
     found = title or (
         f"{plain(plan.name)} could be off {percent(plan.share, 0)} of the time"
         + ("; no hour of use would have been lost" if not plan.wrong_hours else "")
@@ -130,7 +130,7 @@ def risk(advice: Sequence[Any], *, currency: str = "", title: str | None = None)
     """
     shown = sorted((a for a in advice if a.p999 is not None), key=lambda a: -a.saving)[:10]
     if not shown:
-        return _none("No machine is too large by its measured use", "Saving against the busiest hours")
+        return empty("No machine is too large by its measured use", "Saving against the busiest hours")
     at = sentences.places([a.saving for a in shown])
     footed = foot([a.saving for a in shown], at)
     safe = sum(1 for a in shown if not a.risk)
@@ -203,7 +203,7 @@ def owners(coverage: Any, *, currency: str = "", title: str | None = None) -> Ch
     """
     rows = [(plain(r["rule"]), r["amount"], r["share"]) for r in coverage.to_dict("records")]
     if not rows:
-        return _none("There is no cost to give to anybody", "Cost by the rule that gives it an owner")
+        return empty("There is no cost to give to anybody", "Cost by the rule that gives it an owner")
     nobody = next((s for n, _, s in rows if n == "no rule"), Decimal(0))
     at = sentences.places([a for _, a, _ in rows])
     footed = foot([a for _, a, _ in rows], at)
@@ -239,12 +239,3 @@ def _draw_owners(width, table, shares) -> theme.Canvas:
         )
         canvas.text(left + max(share, 0) / most * (width - left - right) + 6, y, said[i], bold=odd)
     return canvas
-
-
-def _none(title: str, subtitle: str) -> Chart:
-    def draw(width: float) -> theme.Canvas:
-        canvas = theme.Canvas(width, 32)
-        canvas.text(0, 15, "nothing to show", color="quiet")
-        return canvas
-
-    return Chart(title, subtitle, f"{title}.", draw, ("", ""), ())

@@ -8,7 +8,7 @@ from typing import Any
 
 from helpers.terms.money import foot
 from helpers.views import sentences, sentences_procurement, theme
-from helpers.views.charts import Chart
+from helpers.views.charts import Chart, empty
 from helpers.views.markup import plain
 from helpers.views.sentences import day, number, percent
 
@@ -22,7 +22,7 @@ def portfolio(held: Sequence[Any], *, currency: str, month: str, title: str | No
     """
     shown = [h for h in held if h.active]
     if not shown:
-        return _none(title or "No commitment runs", "Commitments by use and end")
+        return empty(title or "No commitment runs", "Commitments by use and end")
     at = sentences.places([h.monthly for h in shown])
     used, unused = (foot([getattr(h, part) for h in shown], at) for part in ("used", "unused"))
     rows = tuple(
@@ -78,7 +78,7 @@ def orders(outcomes: Sequence[Any], *, currency: str, title: str | None = None) 
 
     by = {o.order: o for o in outcomes}
     if "nothing" not in by or by["nothing"].cost - by["joint"].cost < Decimal("0.01"):
-        return _none(title or "There is nothing to plan", "Orders of planning")
+        return empty(title or "There is nothing to plan", "Orders of planning")
     names = dict(ORDERS)
     none = by["nothing"].cost
     shown = [(names[o.order], none - o.cost, o.loses, o.order) for o in outcomes if o.order != "nothing"]
@@ -129,7 +129,7 @@ def frontier(points: Sequence[Any], *, currency: str, gap: str = "", title: str 
     """
     shown = [p for p in points if p["lock_in"] == p["lock_in"]]
     if len(shown) < 2:
-        return _none(title or (plain(gap.split("\n")[0], 200) if gap else "There is nothing to choose between"), "Savings against lock-in")  # fmt: skip
+        return empty(title or (plain(gap.split("\n")[0], 200) if gap else "There is nothing to choose between"), "Savings against lock-in")  # fmt: skip
     at = sentences.places([p["savings"] for p in shown])
     rows = tuple(
         (
@@ -211,12 +211,3 @@ def _draw_frontier(width, shown, at) -> theme.Canvas:
         size=11.5,
     )
     return canvas
-
-
-def _none(title: str, subtitle: str) -> Chart:
-    def draw(width: float) -> theme.Canvas:
-        canvas = theme.Canvas(width, 32)
-        canvas.text(0, 15, "nothing to show", color="quiet")
-        return canvas
-
-    return Chart(title, subtitle, f"{title}.", draw, ("", ""), ())

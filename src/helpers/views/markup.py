@@ -132,6 +132,21 @@ def table(
     )
 
 
+def titled_table(
+    title: str,
+    below: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: Sequence[int],
+    total: bool = False,
+) -> Shown:
+    """A finding, the line below it and its table, as a block of the page; without rows only the words."""
+    body = titled(title, below)
+    if rows:
+        body += table(head, rows, caption=f"{title}. {below}", left=left, last_is_total=total)
+    return Shown(block("listing", body), f"{title}\n{below}\n{text_table(head, rows)}")
+
+
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The same as text, columns aligned."""
     lines = [[plain(c, 40) for c in row] for row in [list(head), *rows]]

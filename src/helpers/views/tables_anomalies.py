@@ -9,7 +9,7 @@ from helpers.terms.money import foot
 from helpers.terms.money import total as add
 from helpers.terms.period import Month
 from helpers.views import sentences, sentences_anomalies
-from helpers.views.markup import Shown, block, plain, safe, table, text_table, titled
+from helpers.views.markup import Shown, block, plain, safe, titled_table
 from helpers.views.sentences import number
 
 TOP = 10
@@ -40,7 +40,7 @@ def incidents(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
         on = [i.month_more for i in review.alarms if i.lasts]
         rows.append(["Total", number(whole, at), number(add(on), 0) if on else "—", "", "", ""])
     subtitle = f"Alarms of {review.month.title}: effective cost above what was expected, and what a month more would cost where it goes on, {currency}"
-    seen = _table(sentences_anomalies.of_list(review), subtitle, head, rows, (0, 3, 4, 5), total=True)
+    seen = titled_table(sentences_anomalies.of_list(review), subtitle, head, rows, (0, 3, 4, 5), total=True)
     return _with_facts(seen, shown, currency)
 
 
@@ -81,7 +81,7 @@ def quiet(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
         rows.append([f"{len(rest):,} others", "", number(add(review.in_month(i) for i in rest), 0), "all of them stand in tables.xlsx"])  # fmt: skip
     title = sentences_anomalies.of_quiet(review.quiet, review)
     subtitle = f"Incidents of {review.month.title} that do not alarm, and why; above the expected, {currency}"
-    return _table(title, subtitle, ["Incident", "Began", currency or "Amount", "Reason"], rows, (0, 1, 3))  # fmt: skip
+    return titled_table(title, subtitle, ["Incident", "Began", currency or "Amount", "Reason"], rows, (0, 1, 3))  # fmt: skip
 
 
 def notes(review: Any, *, currency: str = "") -> Shown:
@@ -92,7 +92,7 @@ def notes(review: Any, *, currency: str = "") -> Shown:
         rows.append([f"Charges for longer than a day are not watched: {sentences.money(review.longer, currency)} in the months looked at"])  # fmt: skip
     span = f"{_day(found.days[0])} to {_day(found.days[1])}" if found.days else "no day"
     title = f"{found.resources:,} resource{'s' * (found.resources != 1)} watched, {span}"
-    return _table(title, "Gaps, and what no alarm can come from", ["Note"], rows, (0,))
+    return titled_table(title, "Gaps, and what no alarm can come from", ["Note"], rows, (0,))
 
 
 def again(review: Any, *, currency: str = "") -> Shown:
@@ -108,12 +108,3 @@ def _state(i: Any) -> str:
 
 def _day(day: Any) -> str:
     return f"{day.day} {Month.of(day).name[:3]} {day.year}"
-
-
-def _table(title: str, subtitle: str, head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int], total=False) -> Shown:  # fmt: skip
-    body = titled(title, subtitle)
-    if rows:
-        body += table(head, rows, caption=f"{title}. {subtitle}", left=left, last_is_total=total)
-    return Shown(
-        block("listing", body), f"{title}\n{subtitle}\n{text_table(list(head), [list(r) for r in rows])}"
-    )

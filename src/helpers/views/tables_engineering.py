@@ -8,7 +8,7 @@ from typing import Any
 from helpers.terms.money import foot
 from helpers.terms.money import total as add
 from helpers.views import sentences, sentences_engineering
-from helpers.views.markup import Shown, block, plain, safe, table, text_table, titled
+from helpers.views.markup import Shown, block, plain, safe, titled_table
 from helpers.views.sentences import number, percent
 
 TOP = 12
@@ -29,7 +29,7 @@ def advice(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
     if any(a.carbon is not None for a in found.advice):
         _add_carbon(head, rows, shown, rest)
     title = sentences_engineering.of_list(found, len(shown), currency)
-    seen = _table(title, sentences_engineering.of_measured(review), head, rows, (0, 1, 3), total=True)
+    seen = titled_table(title, sentences_engineering.of_measured(review), head, rows, (0, 1, 3), total=True)
     return _with_evidence(seen, shown)
 
 
@@ -100,7 +100,7 @@ def left_alone(review: Any, *, currency: str = "") -> Shown:
         else "Nothing was left alone"
     )
     subtitle = f"Cost of what is left alone and possible saving of what is not counted, {currency}"
-    return _table(title, subtitle, ["Resource", "What", currency or "Amount", "Why"], rows, (0, 1, 3))
+    return titled_table(title, subtitle, ["Resource", "What", currency or "Amount", "Why"], rows, (0, 1, 3))
 
 
 def next_rules(owners: Any, *, currency: str = "") -> Shown:
@@ -115,7 +115,7 @@ def next_rules(owners: Any, *, currency: str = "") -> Shown:
         if rows
         else "No rule is missing"
     )
-    return _table(
+    return titled_table(
         title,
         f"The rules that would add most, one after another, {currency}",
         ["Rule", currency or "Amount", "Share"],
@@ -165,7 +165,7 @@ def ownership(tagging: Any, leavers: Any, owners: Any, *, currency: str = "", to
     subtitle = (
         f"The dearest of each; rules that collide and shared cost are named, nothing is merged, {currency}"
     )
-    return _table(
+    return titled_table(
         title,
         subtitle,
         ["Resource or rule", "What is wrong", "Whose by the rules", currency or "Cost"],
@@ -176,7 +176,7 @@ def ownership(tagging: Any, leavers: Any, owners: Any, *, currency: str = "", to
 
 def design(designs: Any, speed: Any, *, currency: str = "", top: int = 8) -> Shown:
     """Designs beside each other, and what speed costs."""
-    first = _table(
+    first = titled_table(
         sentences_engineering.of_designs(designs, currency),
         f"Today's measured charges and the same work another way, {currency} a month; shares of traffic are assumed",
         ["Component", "Today", "Instead", "Then", "Less"],
@@ -192,7 +192,7 @@ def design(designs: Any, speed: Any, *, currency: str = "", top: int = 8) -> Sho
         ],
         (0, 2),
     )
-    second = _table(
+    second = titled_table(
         sentences_engineering.of_speed(speed, currency),
         "An answer's time in the busiest twentieth of hours, modelled from use (processor sharing), and what it costs to keep it",
         ["Machine", "Instead", "Now, ms", "Then, ms", f"Ten ms, {currency}"],
@@ -222,7 +222,7 @@ def promises(judged: Any, *, currency: str = "") -> Shown:
     ]  # fmt: skip
     subtitle = "Saving promised and seen in effective cost a month, whole months before and after; age from opened to closed or today"
     head = ["Resource", "Owner", "Age", "Status", "Promised", "Seen", "Judgement"]
-    return _table(
+    return titled_table(
         sentences_engineering.of_promises(judged, currency),
         subtitle if rows else "",
         head,
@@ -234,22 +234,6 @@ def promises(judged: Any, *, currency: str = "") -> Shown:
 def again(month: Any, *, currency: str = "") -> Shown:
     """What the notebook's controls show of another choice."""
     return advice(month.review, currency=currency)
-
-
-def _table(
-    title: str,
-    subtitle: str,
-    head: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    left: Sequence[int],
-    total=False,
-) -> Shown:
-    body = titled(title, subtitle)
-    if rows:
-        body += table(head, rows, caption=f"{title}. {subtitle}", left=left, last_is_total=total)
-    return Shown(
-        block("listing", body), f"{title}\n{subtitle}\n{text_table(list(head), [list(r) for r in rows])}"
-    )
 
 
 __all__ = ["advice", "again", "design", "left_alone", "next_rules", "ownership", "promises"]

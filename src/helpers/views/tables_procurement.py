@@ -9,7 +9,7 @@ from typing import Any
 from helpers.terms.money import foot
 from helpers.terms.money import total as add
 from helpers.views import sentences, sentences_procurement
-from helpers.views.markup import Shown, block, plain, safe, table, text_table, titled
+from helpers.views.markup import Shown, block, plain, safe, titled, titled_table
 from helpers.views.sentences import number
 
 TOP = 12
@@ -229,7 +229,7 @@ def benefit(found: Any, *, currency: str) -> Shown:
 
 
 def again(page: Any, *, currency: str) -> Shown:
-    """What the page's controls show: the verdicts and the table of orders of another month or scope."""
+    """What the page's controls show: the verdicts of another month or scope."""
     return verdicts(page.held, currency=currency)
 
 
@@ -248,5 +248,4 @@ def _table(
     at = list(order) or list(range(len(head)))
     head, rows = [head[i] for i in at], [[r[i] for i in at] for r in rows]
     words = tuple(n for n, i in enumerate(at) if i in left)
-    body = table(head, rows, caption=f"{title}. {below}", left=words, last_is_total=total)
-    return Shown(block("listing", titled(title, below) + body), f"{title}\n{below}\n{text_table(head, rows)}")
+    return titled_table(title, below, head, rows, words, total)
