@@ -112,6 +112,12 @@ def test_the_environment_names_the_look_and_the_language(tmp_path, monkeypatch):
         ("dates: {day: 'DD.DD.MM.YYYY'}", "dates.day", 1, "each once"),
         ("dates: {day: 'YYYY-MM-DD at noon'}", "dates.day", 1, "each once"),
         ("dates: {month: 'D MMMM YYYY'}", "dates.month", 1, "MM or MMMM"),
+        (
+            "dates: {month: 'MMMM YYYY {company}'}",
+            "dates.month",
+            1,
+            "MM or MMMM",
+        ),  # a name that nothing fills
         ("logo: ../secret.svg", "logo", 1, "a file beside the look file"),
         ("logo: nowhere.svg", "", 1, "No such file"),
     ],
