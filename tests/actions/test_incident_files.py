@@ -49,6 +49,8 @@ def test_tickets_carry_the_id_and_no_cell_runs_as_a_formula():
     assert rows[0]["title"].startswith("'=m0") and rows[0]["above_expected"] == "12.5"
     assert rows[1]["a_month_more"] == ""
     assert json.loads(files["tickets.json"])[0]["id"] == "2026-09-01-0123abcd"
+    (behind,) = csv.DictReader(io.StringIO(incidents.feedback(review(incident(name="\u00a0=m0")))))
+    assert behind["#name"] == "'\u00a0=m0", "spreadsheets skip the blank before a formula"
 
 
 def test_the_sheet_for_feedback_is_ingested_once_it_is_filled(tmp_path):

@@ -112,6 +112,12 @@ def test_the_environment_names_the_look_and_the_language(tmp_path, monkeypatch):
         ("dates: {day: 'DD.DD.MM.YYYY'}", "dates.day", 1, "each once"),
         ("dates: {day: 'YYYY-MM-DD at noon'}", "dates.day", 1, "each once"),
         ("dates: {month: 'D MMMM YYYY'}", "dates.month", 1, "MM or MMMM"),
+        (
+            "dates: {month: 'MMMM YYYY {company}'}",
+            "dates.month",
+            1,
+            "MM or MMMM",
+        ),  # a name that nothing fills
         ("logo: ../secret.svg", "logo", 1, "a file beside the look file"),
         ("logo: nowhere.svg", "", 1, "No such file"),
     ],
@@ -231,3 +237,18 @@ def test_the_example_in_the_docs_is_a_look(tmp_path):
     assert example
     own = look.read(written(tmp_path, example[1], logo__svg=LOGO))
     assert own.name and own.logo and own.light and own.signs and not own.notes
+
+
+def test_counts_on_pages_of_findings_follow_the_look():
+    """1,234 beside 1.234,50 would be two numbers."""
+    from decimal import Decimal as D
+    from types import SimpleNamespace as N
+
+    from helpers.views import sentences_engineering, tables_anomalies
+
+    review = N(found=N(resources=3204, days=None, notes=[]), longer=None)
+    with look.use(look.Look(signs={"thousands": ".", "decimal": ","})):
+        assert tables_anomalies.notes(review).text.startswith("3.204 resources watched")
+        advice = [N(saving=D(1))] * 1200
+        said = sentences_engineering.of_list(N(advice=advice, saving=D(1200)), 1, "USD")
+        assert said.startswith("The largest of 1.200 pieces")

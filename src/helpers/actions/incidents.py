@@ -10,15 +10,13 @@ analyze-unexpected-charges, and Azure/bicep-types-az (read 2026-11-26; documente
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from helpers.actions.csvs import STARTS
+from helpers.actions.csvs import table_text
 from helpers.terms.money import plain, ratio
 
 TICKETS = ("id", "title", "owner", "department", "due", "began", "alert", "state", "above_expected", "a_month_more", "currency", "cause", "place", "do")  # fmt: skip
@@ -39,8 +37,9 @@ def files(review: Any, *, today: date) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     if review.alarms:
-        found["tickets.csv"] = tickets(review, today)
-        found["tickets.json"] = json.dumps(_tickets(review, today), indent=1, ensure_ascii=False, default=str) + "\n"  # fmt: skip
+        rows = _tickets(review, today)
+        found["tickets.csv"] = _csv(TICKETS, rows)
+        found["tickets.json"] = json.dumps(rows, indent=1, ensure_ascii=False, default=plain) + "\n"
         found["anomaly_feedback.csv"] = feedback(review)
     providers = {i.provider for i in review.found.incidents}
     least = least_of(review)
@@ -62,12 +61,8 @@ def least_of(review: Any) -> Decimal | None:
     return max(tens, Decimal(1)) * LEAST_RULE
 
 
-def tickets(review: Any, today: date) -> str:
+def _tickets(review: Any, today: date) -> list[dict[str, Any]]:
     """One line for each alarm, for a ticket system's import."""
-    return _csv(TICKETS, _tickets(review, today))
-
-
-def _tickets(review: Any, today: date) -> list[dict[str, str]]:
     return [
         {
             "id": i.id,
@@ -78,8 +73,8 @@ def _tickets(review: Any, today: date) -> list[dict[str, str]]:
             "began": i.start.isoformat(),
             "alert": i.seen.isoformat(),
             "state": "goes on" if i.lasts else "ended",
-            "above_expected": plain(review.in_month(i)),
-            "a_month_more": plain(i.month_more) if i.lasts else "",
+            "above_expected": review.in_month(i),
+            "a_month_more": i.month_more if i.lasts else "",
             "currency": review.currency,
             "cause": i.cause.words,
             "place": " / ".join(p for p in (i.provider, i.account, i.service, i.region, i.resource_id) if p),
@@ -99,7 +94,7 @@ def feedback(review: Any) -> str:
             "match_on": "incident",
             "match_value": i.id,
             "#name": i.name,
-            "#above_expected": plain(review.in_month(i)),
+            "#above_expected": review.in_month(i),
             "#cause": i.cause.words,
         }
         for i in review.alarms
@@ -170,16 +165,7 @@ def azure(review: Any, today: date) -> str:
     return json.dumps({"#": "PUT {scope}/providers/Microsoft.CostManagement/scheduledActions/{name}?api-version=2023-11-01 with kind and properties; put your address in", "scheduledActions": actions}, indent=1) + "\n"  # fmt: skip
 
 
-def _csv(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> str:
-    held = io.StringIO()
-    writer = csv.DictWriter(held, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {k: f"'{v}" if v.startswith(STARTS) and not _number(v) else v for k, v in row.items()}
-        )
-    return held.getvalue()
+def _csv(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+    import pandas as pd
 
-
-def _number(text: str) -> bool:
-    return text.lstrip("-").replace(".", "", 1).isdigit()
+    return table_text(pd.DataFrame(rows, columns=list(columns), dtype=object))

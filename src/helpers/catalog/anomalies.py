@@ -8,14 +8,15 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from helpers.catalog.kpis import COMPANION_COLUMNS
 from helpers.terms.errors import UsageError
 from helpers.terms.money import CONTEXT
+from helpers.terms.period import Month
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from helpers.models.anomalies.incidents import Found, Incident
-    from helpers.terms.period import Month
 
 MONTHS = 13
 LEARNING = 2  # of them only teach: before, too little is known for every incident to be seen
@@ -89,7 +90,6 @@ class Review:
         rows = []
         for i in self.found.incidents:
             for m, excess in i.months.items():
-                ended = f"{i.end.year}-{i.end.month:02d}" == m
                 rows.append(
                     {
                         "month": m,
@@ -97,26 +97,14 @@ class Review:
                         "kind": i.kind,
                         "excess": excess,
                         "a_month": i.month_more,
-                        "avoided": self.avoided(i) if ended else None,
+                        "avoided": self.avoided(i) if str(Month.of(i.end)) == m else None,
                         "lasts": i.lasts and m == str(self.month),
                         "owner": i.owner or i.department,
                         "answered": i.confirmed,
-                        "delay": i.delay if f"{i.seen.year}-{i.seen.month:02d}" == m else None,
+                        "delay": i.delay if str(Month.of(i.seen)) == m else None,
                     }
                 )
-        columns = [
-            "month",
-            "status",
-            "kind",
-            "excess",
-            "a_month",
-            "avoided",
-            "lasts",
-            "owner",
-            "answered",
-            "delay",
-        ]
-        frame = pd.DataFrame(rows, columns=columns, dtype=object)
+        frame = pd.DataFrame(rows, columns=list(COMPANION_COLUMNS["anomalies"]), dtype=object)
         looked = sorted(self.found.spent)[LEARNING:] if len(self.found.spent) > LEARNING else []
         frame.attrs |= {"currency": self.currency, "months": [*looked, str(self.month)]}
         return frame

@@ -7,6 +7,7 @@ import io
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
@@ -70,10 +71,47 @@ def read(path: Path | str) -> list[Series]:
         With file, row and column: a column is missing, a date or value cannot be read, a date stands twice, dates are
         neither daily nor monthly, or a series has hardly any value.
     """
-    file = Path(path)
+    name = str(path)
+    rows = lines(path)
+    _, header = next(rows)
+    places = _places(header, name)
+    found: dict[str, dict[date, tuple[float, int]]] = {}
+    short: Counter[str] = Counter()
+    for row, cells in rows:
+        if len(cells) < len(header):
+            raise incomplete(cells, header, name, row)
+        who, when, what = (cells[places[c]].strip() for c in COLUMNS)
+        if not who:
+            raise BadInput("no name", "the name of a series", "name it", file=name, row=row, column="series")
+        day, monthly = _date(when, name, row)
+        short[who] += monthly
+        held = found.setdefault(who, {})
+        if day in held:
+            raise BadInput(
+                f"{when} of {who!r} stands twice, first in row {held[day][1]}",
+                "each date once for each series",
+                "add the two up or drop one",
+                file=name,
+                row=row,
+                column="date",
+            )
+        held[day] = (number(what, name, row), row)
+    if not found:
+        raise BadInput("no line below the header", "at least one value", "give the series", file=name)
+    return [_series(who, held, short[who], name) for who, held in found.items()]
+
+
+def lines(path: Path | str) -> Iterator[tuple[int, list[str]]]:
+    """Row and cells of a CSV file: its header first, in small letters, then every line that is not empty.
+
+    Raises
+    ------
+    BadInput
+        No such file, no UTF-8, no CSV.
+    """
     name = str(path)
     try:
-        text = file.read_text("utf-8-sig")
+        text = Path(path).read_text("utf-8-sig")
     except FileNotFoundError:
         raise BadInput("no such file", "a CSV file", "check the path", file=name) from None
     except (UnicodeDecodeError, IsADirectoryError) as problem:
@@ -83,44 +121,40 @@ def read(path: Path | str) -> list[Series]:
     first = text.split("\n", 1)[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    found: dict[str, dict[date, tuple[float, int]]] = {}
-    short: Counter[str] = Counter()
     try:
-        header = [h.strip().lower() for h in next(reader, [])]
-        places = _places(header, name)
+        yield 1, [h.strip().lower() for h in next(reader, [])]
         for cells in reader:
-            row = reader.line_num
-            if not any(c.strip() for c in cells):
-                continue
-            if len(cells) < len(header):
-                raise BadInput(
-                    f"{len(cells)} cells", f"{len(header)}", "complete the line", file=name, row=row
-                )
-            who, when, what = (cells[places[c]].strip() for c in COLUMNS)
-            if not who:
-                raise BadInput(
-                    "no name", "the name of a series", "name it", file=name, row=row, column="series"
-                )
-            day, monthly = _date(when, name, row)
-            short[who] += monthly
-            held = found.setdefault(who, {})
-            if day in held:
-                raise BadInput(
-                    f"{when} of {who!r} stands twice, first in row {held[day][1]}",
-                    "each date once for each series",
-                    "add the two up or drop one",
-                    file=name,
-                    row=row,
-                    column="date",
-                )
-            held[day] = (_value(what, name, row), row)
+            if any(c.strip() for c in cells):
+                yield reader.line_num, cells
     except csv.Error as problem:
         raise BadInput(
             f"no CSV: {problem}", "CSV, quotes closed", "export it again", file=name, row=reader.line_num
         ) from None
-    if not found:
-        raise BadInput("no line below the header", "at least one value", "give the series", file=name)
-    return [_series(who, held, short[who], name) for who, held in found.items()]
+
+
+def incomplete(cells: list[str], header: list[str], name: str, row: int) -> BadInput:
+    """A line that ends too early."""
+    return BadInput(f"{len(cells)} cells", f"{len(header)}", "complete the line", file=name, row=row)
+
+
+def number(text: str, name: str, row: int) -> float:
+    """What stands in the column value: NaN where nothing does."""
+    if text.lower() in MISSING:
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.inf
+    if not math.isfinite(value) or "_" in text:
+        raise BadInput(
+            f"{text!r}",
+            "a number such as 1234.56, or nothing for a gap",
+            "write it without separators of thousands",
+            file=name,
+            row=row,
+            column="value",
+        )
+    return value
 
 
 def _places(header: list[str], name: str) -> dict[str, int]:
@@ -153,25 +187,6 @@ def _date(text: str, name: str, row: int) -> tuple[date, bool]:
         row=row,
         column="date",
     )
-
-
-def _value(text: str, name: str, row: int) -> float:
-    if text.lower() in MISSING:
-        return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.inf
-    if not math.isfinite(value) or "_" in text:
-        raise BadInput(
-            f"{text!r}",
-            "a number such as 1234.56, or nothing",
-            "write it without separators of thousands",
-            file=name,
-            row=row,
-            column="value",
-        )
-    return value
 
 
 def _series(who: str, held: dict[date, tuple[float, int]], short: int, name: str) -> Series:

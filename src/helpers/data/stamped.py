@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import statistics
 from collections import Counter
@@ -12,11 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from helpers.data.series import MISSING, MOST_MISSING
+from helpers.data.series import MOST_MISSING, incomplete, lines, number
 from helpers.terms.errors import BadInput
 
 COLUMNS = ("timestamp", "value")
-HOUR = 3_600
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,8 @@ def read(path: Path | str) -> Stamped:
         With file, row and column: a column is missing, a time or value cannot be read, a time stands before the one above
         it, times with and without a zone, more than half of the values missing, fewer than three values.
     """
-    file, name = Path(path), str(path)
-    rows = _rows(file, name)
+    name = str(path)
+    rows = _rows(path)
     times = [r[1] for r in rows]
     if len(rows) < 3:
         raise BadInput(f"{len(rows)} values", "at least three", "give a longer series", file=name)
@@ -71,34 +68,16 @@ def read(path: Path | str) -> Stamped:
     return _on_grid(rows, step, name)
 
 
-def _rows(file: Path, name: str) -> list[tuple[int, datetime, float]]:
-    try:
-        text = file.read_text("utf-8-sig")
-    except FileNotFoundError:
-        raise BadInput("no such file", "a CSV file", "check the path", file=name) from None
-    except (UnicodeDecodeError, IsADirectoryError) as problem:
-        found = f"no UTF-8 text: {type(problem).__name__}"
-        raise BadInput(found, "a CSV file in UTF-8", "save it as UTF-8", file=name) from None
-    first = text.split("\n", 1)[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _rows(path: Path | str) -> list[tuple[int, datetime, float]]:
+    name = str(path)
+    given = lines(path)
+    _, header = next(given)
+    when, what = _places(header, name)
     rows = []
-    try:
-        header = [h.strip().lower() for h in next(reader, [])]
-        when, what = _places(header, name)
-        for cells in reader:
-            row = reader.line_num
-            if not any(c.strip() for c in cells):
-                continue
-            if len(cells) <= max(when, what):
-                raise BadInput(
-                    f"{len(cells)} cells", f"{len(header)}", "complete the line", file=name, row=row
-                )
-            rows.append((row, _time(cells[when].strip(), name, row), _value(cells[what].strip(), name, row)))
-    except csv.Error as problem:
-        raise BadInput(
-            f"no CSV: {problem}", "CSV, quotes closed", "export it again", file=name, row=reader.line_num
-        ) from None
+    for row, cells in given:
+        if len(cells) <= max(when, what):
+            raise incomplete(cells, header, name, row)
+        rows.append((row, _time(cells[when].strip(), name, row), number(cells[what].strip(), name, row)))
     return rows
 
 
@@ -129,25 +108,6 @@ def _time(text: str, name: str, row: int) -> datetime:
             column="timestamp",
         ) from None
     return found.astimezone(UTC) if found.tzinfo else found
-
-
-def _value(text: str, name: str, row: int) -> float:
-    if text.lower() in MISSING:
-        return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.inf
-    if not math.isfinite(value) or "_" in text:
-        raise BadInput(
-            f"{text!r}",
-            "a number such as 1234.56, or nothing for a gap",
-            "write it without separators of thousands",
-            file=name,
-            row=row,
-            column="value",
-        )
-    return value
 
 
 def _rising(rows: list[tuple[int, datetime, float]], name: str) -> None:

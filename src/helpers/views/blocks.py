@@ -141,14 +141,10 @@ def decisions(
         facts = [f"<strong>{safe(worth)}</strong>"] if worth else []
         by_when = say("decisions.due", day=sentences.day(due)) if due else ""
         facts += [safe(owner)] + ([safe(by_when)] if due else [])
-        other = ' lang="en"' if words.foreign(rule) else ""
-        items.append(
-            f'<li><div{other}><p class="kit-do">{safe(action.title, 300)}</p>{step}<p class="kit-why">{safe(action.why, 600)}</p></div>'
-            f'<p class="kit-meta">{" · ".join(facts)}</p></li>'
-            if other
-            else f'<li><p class="kit-do">{safe(action.title, 300)}</p>{step}<p class="kit-why">{safe(action.why, 600)}</p>'
-            f'<p class="kit-meta">{" · ".join(facts)}</p></li>'
-        )
+        said = f'<p class="kit-do">{safe(action.title, 300)}</p>{step}<p class="kit-why">{safe(action.why, 600)}</p>'
+        if words.foreign(rule):
+            said = f'<div lang="en">{said}</div>'
+        items.append(f'<li>{said}<p class="kit-meta">{" · ".join(facts)}</p></li>')
         ends = [x for x in (do, worth, owner, by_when) if x]
         lines.append(f"- {plain(action.title, 300)} ({plain(action.why, 600)}): {', '.join(ends)}")
     body = f'<ol class="kit-decisions">{"".join(items)}</ol>' if items else ""

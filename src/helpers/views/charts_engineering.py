@@ -29,7 +29,7 @@ def kinds(found: Any, *, currency: str = "", title: str | None = None) -> Chart:
         return empty("No advice that counts", "Saving by kind")
     at = sentences.places([a for _, a, _ in rows])
     footed = [number(v, at) for v in foot([a for _, a, _ in rows], at)]
-    counted = [f"{n:,} resource{'s'[: n > 1]}" for _, _, n in rows]
+    counted = [f"{number(n, 0)} resource{'s'[: n > 1]}" for _, _, n in rows]
     table = tuple((k, v, c) for (k, _, _), v, c in zip(rows, footed, counted, strict=True))
     return Chart(
         title or f"{sentences.capital(rows[0][0])} saves most",
@@ -85,7 +85,7 @@ def week(plan: Any, *, title: str | None = None) -> Chart:
     return Chart(
         found,
         f"Local time, {plan.week.zone}: darker hours were used in more weeks, the outline is what stays on",
-        f"On {plan.week.words}, off at all other times; {plan.hours:,} measured hours replayed, {plan.wrong_hours:,} of them "
+        f"On {plan.week.words}, off at all other times; {number(plan.hours, 0)} measured hours replayed, {number(plan.wrong_hours, 0)} of them "
         f"used while off, {plan.starts:.1f} starts a day.",
         lambda width: _draw_week(width, plan),
         ("Day", "On"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from helpers.terms.errors import UsageError
 from helpers.terms.period import Month
-from helpers.views.words import SOURCE, language, say, says, term
+from helpers.views.words import SOURCE, language, say, term
 
 MODE = "FINOPS_MODE"  # set by the server: "app" or "lesson"; absent in JupyterLab
 CHOICES = (
@@ -139,8 +139,7 @@ def _options(name: str, values: Sequence[str], chosen: str) -> str:
 
 def _named(name: str) -> str:
     """A parameter's name as a label."""
-    key = f"controls.{name}"
-    return say(key) if name in NAMED and says(key) else term(name.replace("_", " ").capitalize())
+    return say(f"controls.{name}") if name in NAMED else term(name.replace("_", " ").capitalize())
 
 
 def _label(name: str, value: str) -> str:

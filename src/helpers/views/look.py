@@ -429,30 +429,26 @@ class _Reader:
         found = self._section(raw, "dates")
         self._known(found, "dates", ("day", "month"))
         made = {}
-        for name, needed in (
-            ("day", ("D MMMM YYYY", {"{year}"}, {"{day}", "{day2}"})),
-            ("month", ("MMMM YYYY", {"{year}"}, None)),
+        for name, field_of, days_asked, example in (
+            ("day", "day", 1, "D MMMM YYYY"),
+            ("month", "title", 0, "MMMM YYYY"),
         ):
             if name not in found:
                 continue
             form, key = self._string(found[name], f"dates.{name}", 40), f"dates.{name}"
             pattern = _TOKEN.sub(lambda m: TOKENS[m[0]], form)
-            places = set(re.findall(r"\{\w+\}", pattern))
-            letters = re.sub(r"\{\w+\}", "", pattern)
-            days = places & {"{day}", "{day2}"}
+            places = re.findall(r"\{\w+\}", pattern)
             whole = (
-                needed[1] <= places
-                and len(places & {"{month}", "{month2}"}) == 1
-                and len(days) == (1 if needed[2] else 0)
+                sorted(p.strip("{}2") for p in places) == ["day", "month", "year"][1 - days_asked :]
                 and pattern.count("{") == len(places)
-                and not re.search(r"[A-Za-z0-9<>&]", letters)
+                and not re.search(r"[A-Za-z0-9<>&]", re.sub(r"\{\w+\}", "", pattern))
             )
             if not whole:
                 raise self.wrong(
                     f"{name}: {form!r}",
-                    f"{'D or DD, ' if needed[2] else ''}MM or MMMM, and YYYY, each once, such as {needed[0]}",
+                    f"{'D or DD, ' if days_asked else ''}MM or MMMM, and YYYY, each once, such as {example}",
                     "docs/look-and-language.md lists them",
                     key,
                 )
-            made["day" if name == "day" else "title"] = pattern
+            made[field_of] = pattern
         return made

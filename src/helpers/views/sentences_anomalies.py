@@ -11,7 +11,6 @@ from helpers.views.markup import plain
 from helpers.views.sentences import capital, count, day, money
 
 FEW = 56  # days: four weeks before the first alert, and four that it is about
-PARTS = {"volume": "more was used", "price": "the price rose", "commitment": "less was covered by a commitment", "new": "something new runs"}  # fmt: skip
 
 
 def headline(review: Any, *, subject: str = "") -> str:
@@ -58,6 +57,8 @@ def of_incident(incident: Any, currency: str) -> str:
 
 def of_cause(incident: Any, currency: str) -> str:
     """Title of the bridge: which part of the excess is the largest."""
+    from helpers.models.anomalies.causes import SAID
+
     parts = {k: v for k, v in incident.cause.parts.items() if v}
     if not parts:
         return "Nothing moved"
@@ -65,7 +66,7 @@ def of_cause(incident: Any, currency: str) -> str:
     whole = len(parts) == 1
     place = plain(incident.cause.value, 60)
     where = f": {place}" if place else ""
-    return f"{capital(PARTS[first])}, {'all of it' if whole else money(parts[first], currency)}{where}"
+    return f"{capital(SAID[first])}, {'all of it' if whole else money(parts[first], currency)}{where}"
 
 
 def of_list(review: Any) -> str:

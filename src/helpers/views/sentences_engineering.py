@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from helpers.terms.money import ratio
-from helpers.views.sentences import capital, count, listed, money, percent
+from helpers.views.sentences import capital, count, listed, money, number, percent
 
 
 def of_advice(found: Any, *, currency: str, subject: str = "") -> str:
@@ -71,7 +71,7 @@ def of_list(found: Any, shown: int, currency: str) -> str:
     which = "The largest" if shown == 1 else f"The {count(shown)} largest"
     verb = "saves" if shown == 1 else "save"
     share = percent(ratio(part, found.saving), 0) if found.saving else "—"
-    return f"{which} of {len(found.advice):,} pieces of advice {verb} {money(part, currency)}, {share} of all"
+    return f"{which} of {number(len(found.advice), 0)} pieces of advice {verb} {money(part, currency)}, {share} of all"
 
 
 def of_kinds(found: Any, currency: str) -> str:
@@ -104,7 +104,7 @@ def of_measured(review: Any) -> str:
     """
     found = review.found
     used = (
-        f"{len(review.uses):,} machines measured over {review.days} days"
+        f"{number(len(review.uses), 0)} machines measured over {review.days} days"
         if review.uses
         else "no hourly use is known, so machines get no advice from use: finops ingest takes it"
     )

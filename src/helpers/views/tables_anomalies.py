@@ -11,6 +11,7 @@ from helpers.terms.period import Month
 from helpers.views import sentences, sentences_anomalies
 from helpers.views.markup import Shown, block, plain, safe, titled_table
 from helpers.views.sentences import number
+from helpers.views.words import say
 
 TOP = 10
 
@@ -35,7 +36,7 @@ def incidents(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
         for i, s in zip(shown, footed, strict=False)
     ]
     if rest:
-        rows.append([f"{len(rest):,} others", footed[-1], "", "", "", ""])
+        rows.append([say("words.others", n=len(rest)), footed[-1], "", "", "", ""])
     if rows:
         on = [i.month_more for i in review.alarms if i.lasts]
         rows.append(["Total", number(whole, at), number(add(on), 0) if on else "—", "", "", ""])
@@ -78,7 +79,7 @@ def quiet(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
         for i in shown
     ]  # fmt: skip
     if rest:
-        rows.append([f"{len(rest):,} others", "", number(add(review.in_month(i) for i in rest), 0), "all of them stand in tables.xlsx"])  # fmt: skip
+        rows.append([say("words.others", n=len(rest)), "", number(add(review.in_month(i) for i in rest), 0), "all of them stand in tables.xlsx"])  # fmt: skip
     title = sentences_anomalies.of_quiet(review.quiet, review)
     subtitle = f"Incidents of {review.month.title} that do not alarm, and why; above the expected, {currency}"
     return titled_table(title, subtitle, ["Incident", "Began", currency or "Amount", "Reason"], rows, (0, 1, 3))  # fmt: skip
@@ -91,7 +92,7 @@ def notes(review: Any, *, currency: str = "") -> Shown:
     if review.longer:
         rows.append([f"Charges for longer than a day are not watched: {sentences.money(review.longer, currency)} in the months looked at"])  # fmt: skip
     span = f"{_day(found.days[0])} to {_day(found.days[1])}" if found.days else "no day"
-    title = f"{found.resources:,} resource{'s' * (found.resources != 1)} watched, {span}"
+    title = f"{number(found.resources, 0)} resource{'s' * (found.resources != 1)} watched, {span}"
     return titled_table(title, "Gaps, and what no alarm can come from", ["Note"], rows, (0,))
 
 

@@ -10,6 +10,7 @@ from helpers.terms.money import total as add
 from helpers.views import sentences, sentences_engineering
 from helpers.views.markup import Shown, block, plain, safe, titled_table
 from helpers.views.sentences import number, percent
+from helpers.views.words import say
 
 TOP = 12
 
@@ -24,7 +25,7 @@ def advice(review: Any, *, currency: str = "", top: int = TOP) -> Shown:
     head = ["Resource", "What to do", f"Saving, {currency}", "Sure"]
     rows = [[plain(a.name), _do(a), s, a.confidence] for a, s in zip(shown, footed, strict=False)]
     if rest:
-        rows.append([f"{len(rest):,} others", "all of them stand in tables.xlsx", footed[-1], ""])
+        rows.append([say("words.others", n=len(rest)), "all of them stand in tables.xlsx", footed[-1], ""])
     rows.append(["Total", "", number(found.saving, at), ""])
     if any(a.carbon is not None for a in found.advice):
         _add_carbon(head, rows, shown, rest)
@@ -215,7 +216,7 @@ def promises(judged: Any, *, currency: str = "") -> Shown:
     """Engineering's list of actions: promised against seen."""
     rows = [
         [
-            plain(r["name"]), plain(r["owner"] or "nobody"), f"{r['age']:,} days", plain(r["status"]), number(r["promised"], 0),
+            plain(r["name"]), plain(r["owner"] or "nobody"), f"{number(r['age'], 0)} days", plain(r["status"]), number(r["promised"], 0),
             number(r["realised"], 0) if r["realised"] is not None else "—", plain(r["judgement"]),
         ]
         for r in judged.to_dict("records")

@@ -54,6 +54,8 @@ class Language:
         As in HTML's ``lang``: ``en``, ``de``.
     says : mapping
         Key to its text, or to the forms of its plural.
+    asks : mapping
+        Key to the names of its placeholders.
     texts : mapping
         English text of a lower layer to this language's; empty for English.
     writing : mapping
@@ -64,6 +66,7 @@ class Language:
 
     code: str
     says: Mapping[str, str | Mapping[str, str]]
+    asks: Mapping[str, set[str]]
     texts: Mapping[str, str]
     writing: Mapping[str, Any]
     notebooks: frozenset[str] = frozenset()
@@ -99,13 +102,13 @@ def say(key: str, **values: object) -> str:
     ...     say("masthead.charges", n=41208)
     '41.208 Posten'
     """
-    found = of(language()).says.get(key)
+    held = of(language())
+    found = held.says.get(key)
     if found is None:
         near = difflib.get_close_matches(key, of(SOURCE).says, 1)
-        raise KeyError(f"no text {key!r} in {language()}.yaml{f'; did you mean {near[0]}?' if near else ''}")
-    asked = placeholders(found)
-    if asked != set(values):
-        raise KeyError(f"{key} takes {sorted(asked)}, was given {sorted(values)}")
+        raise KeyError(f"no text {key!r} in {held.code}.yaml{f'; did you mean {near[0]}?' if near else ''}")
+    if held.asks[key] != values.keys():
+        raise KeyError(f"{key} takes {sorted(held.asks[key])}, was given {sorted(values)}")
     text = found if isinstance(found, str) else _form(found, values["n"])
     return _PLACE.sub(lambda m: _written(values[m[1]]), text)
 
@@ -132,11 +135,6 @@ class Section(Mapping[str, str]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-
-def says(key: str) -> bool:
-    """Whether there is such a key."""
-    return key in of(SOURCE).says
 
 
 def term(text: str) -> str:
@@ -316,8 +314,9 @@ def of(code: str) -> Language:
     for section, found in raw.items():
         if section not in NO_TEXTS:
             flat |= _flat(found, section)
+    asks = {key: placeholders(text) for key, text in flat.items()}
     whole = frozenset(raw.get("notebooks") or ())
-    return Language(code, flat, raw.get("texts") or {}, raw.get("writing") or {}, whole)
+    return Language(code, flat, asks, raw.get("texts") or {}, raw.get("writing") or {}, whole)
 
 
 def placeholders(text: str | Mapping[str, str]) -> set[str]:
@@ -360,10 +359,10 @@ def _form(forms: Mapping[str, str], n: object) -> str:
 
 
 def _written(value: object) -> str:
+    if isinstance(value, str | bool) or not isinstance(value, int | Decimal | date):
+        return str(value)
     from helpers.views import look
 
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | date):
-        return str(value)
     if isinstance(value, date):
         return look.signs().of_day(value)
     return look.signs().figures(f"{value:,}".replace("-", MINUS))

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from helpers.terms.money import foot
 from helpers.terms.money import total as add
 
 Array = Any
 Frame = Any
-CENT = Decimal("0.01")
 BEFORE = 28  # days before the incident with which it is compared
 MOST = 0.8  # share of the excess with which one value of a dimension is the cause
-DIMENSIONS = ("resource_id", "sku", "region", "service", "account", "provider")
-WORDS = {"resource_id": "resource", "sku": "meter", "region": "region", "service": "service", "account": "account", "provider": "provider"}  # fmt: skip
+DIMENSIONS = {"sku": "meter", "resource_id": "resource", "region": "region", "service": "service", "account": "account", "provider": "provider"}  # the finest first; in words  # fmt: skip
 STEPS = ("volume", "price", "commitment", "new")
 SAID = {"volume": "more was used", "price": "the price rose", "commitment": "less was covered by a commitment", "new": "something new runs"}  # fmt: skip
 
@@ -51,7 +50,7 @@ class Cause:
     @property
     def words(self) -> str:
         """In one short sentence."""
-        named = f"{WORDS[self.dimension]} " if self.dimension in WORDS else ""
+        named = f"{DIMENSIONS[self.dimension]} " if self.dimension in DIMENSIONS else ""
         place = f", {named}{self.value}" if self.value else ""
         return f"{SAID[self.main]}{place}"
 
@@ -94,7 +93,7 @@ def cause(lines: Frame, at: Array, start: int, end: int, excess: Decimal, kind: 
 
 
 def _dimension(now, was, days: int, before: int) -> tuple[str, str, float]:
-    for column in ("sku", "resource_id", "region", "service", "account", "provider"):
+    for column in DIMENSIONS:
         a, b = now.groupby(column)["cost"].sum() / days, was.groupby(column)["cost"].sum() / before
         moved = a.sub(b, fill_value=0.0)
         rise = moved[moved > 0].sum()
@@ -151,11 +150,9 @@ def _ended(lines, at: Array, start: int) -> str:
 
 
 def _footed(parts: dict[str, float], excess: Decimal) -> dict[str, Decimal]:
-    """Shares of the excess, to the cent; what is left over goes to the largest."""
+    """Shares of the excess, to the cent."""
     whole = sum(parts.values())
     if whole <= 0:
         return {s: excess if s == "volume" else Decimal(0) for s in STEPS}
-    shares = {s: (excess * Decimal(repr(v / whole))).quantize(CENT) for s, v in parts.items()}
-    largest = max(shares, key=lambda s: shares[s])
-    shares[largest] += excess - add(shares.values())
-    return shares
+    shares = foot([excess * Decimal(repr(v / whole)) for v in parts.values()])
+    return dict(zip(parts, shares, strict=True))

@@ -56,7 +56,6 @@ class Grid:
         self.unused = unused
         self.keys: dict[str, list[tuple[str, ...]]] = {}
         self.row: dict[str, dict[tuple[str, ...], int]] = {}
-        self.codes: dict[str, Array] = {}
         self.values: dict[str, Array] = {}
         self.notes: list[str] = []
         columns = {c: lines[c].to_numpy() for c in ("account", "service", "resource_id")}
@@ -71,7 +70,7 @@ class Grid:
         self.slices[("everything",)] = slice(0, len(lines))
         self.committed = {c: np.asarray(at) for c, at in lines.groupby("commitment_id").indices.items() if c}
         self._gaps()
-        self.spent = _by_month(lines, ~unused)
+        self.spent = _by_month(lines, ran)
         self.least = self._least()
 
     def _level(self, level: str, keys: list[tuple[str, ...]], cost: Array, ran: Array) -> None:
@@ -84,7 +83,7 @@ class Grid:
         there[codes[ran], self.at[ran]] = True
         # what has cost nothing yet has not begun: exports before FOCUS 1.2 may carry an effective cost of zero
         begun = np.maximum.accumulate(there & (values != 0), axis=1)
-        self.keys[level], self.row[level], self.codes[level] = found, row, codes
+        self.keys[level], self.row[level] = found, row
         self.values[level] = np.where(begun, values, np.nan)
 
     def _slices(self, keys: list[tuple[str, ...]]) -> None:

@@ -206,11 +206,12 @@ def _cost(grid: Grid, policy: Policy, verdicts: Sequence[known.Verdict]) -> Iter
             draft = _placed(grid, level, e, seen, values, watched, policy)
             if draft is None:
                 continue
-            if any(_overlap(draft, t) for t in taken):  # it is the same, or comes again: later ones follow it
-                taken.append((draft.key, draft.episode.start, max(draft.episode.end, draft.episode.seen)))
-                continue
+            again = any(
+                _overlap(draft, t) for t in taken
+            )  # the same, or it comes again: later ones follow it
             taken.append((draft.key, draft.episode.start, max(draft.episode.end, draft.episode.seen)))
-            yield draft
+            if not again:
+                yield draft
 
 
 def _asked(grid, level, policy, verdicts, least) -> tuple[Array, Array]:
@@ -318,19 +319,18 @@ def _overlap(draft: Draft, taken: tuple[tuple[str, ...], int, int]) -> bool:
 
 def _commitments(grid: Grid, policy: Policy) -> Iterator[Draft]:
     """Commitments of which more lies unused than usual."""
-    ids = grid.lines["commitment_id"].to_numpy()
-    named = sorted({i for i, u in zip(ids, grid.unused, strict=True) if u and i})
+    named = [i for i in sorted(grid.committed) if grid.unused[grid.committed[i]].any()]
     if not named:
         return
-    row = {i: n for n, i in enumerate(named)}
     values = np.full((len(named), len(grid.days)), np.nan)
     whole = np.zeros(values.shape)
     cost = grid.lines["cost"].to_numpy(dtype=float)
-    for i, day, amount, unused in zip(ids, grid.at, cost, grid.unused, strict=True):
-        if i in row:
-            n = row[i]
-            whole[n, day] += amount
-            values[n, day] = np.nan_to_num(values[n, day]) + (amount if unused else 0.0)
+    for n, name in enumerate(named):
+        rows = grid.committed[name]
+        np.add.at(whole[n], grid.at[rows], cost[rows])
+        values[n, grid.at[rows]] = 0.0
+        unused = rows[grid.unused[rows]]
+        np.add.at(values[n], grid.at[unused], cost[unused])
     floor = np.maximum(np.repeat(grid.least, len(named), axis=0), DROP * whole)
     seen = watch(values, replace(policy, share=0.5, slow=0.5), least=floor)
     for e in seen.episodes:
@@ -414,8 +414,11 @@ def _mean(values: Array) -> float:
 
 def _id(draft: Draft, start: date) -> str:
     """Made of place and first day; a creep has no first day, so of its place alone."""
-    begun = "creep" if draft.kind == CREEP else start.isoformat()
-    told = "|".join((draft.kind, draft.level, *draft.key, begun))
+    return _told_as(draft.kind, draft.level, draft.key, "creep" if draft.kind == CREEP else start.isoformat())
+
+
+def _told_as(kind: str, level: str, key: Sequence[str], begun: str) -> str:
+    told = "|".join((kind, level, *key, begun))
     return f"{begun}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
@@ -556,9 +559,8 @@ def _as_one(some: list[Incident], level: str) -> Incident:
     name = f"{place} of {big.account}" if place else big.account
     key = (big.account, place) if place else (big.account,)
     started = min(i.start for i in some)
-    told = hashlib.sha256("|".join((COST, level, *key, started.isoformat())).encode()).hexdigest()[:8]
     return replace(
-        big, id=f"{started.isoformat()}-{told}", level=level, service=place, region=same("region"), resource_id="",
+        big, id=_told_as(COST, level, key, started.isoformat()), level=level, service=place, region=same("region"), resource_id="",
         name=name, department=same("department"), owner=same("owner"), start=started,
         seen=min(i.seen for i in some), end=max(i.end for i in some), lasts=any(i.lasts for i in some),
         actual=add(i.actual for i in some), expected=add(i.expected for i in some), excess=add(i.excess for i in some),

@@ -117,7 +117,6 @@ def watch(
     *,
     least: Array | None = None,
     scales: Array | None = None,
-    allowed: Array | None = None,
 ) -> Watched:
     """Walk over the days and find the episodes of every series.
 
@@ -130,8 +129,6 @@ def watch(
         In place of ``policy.least`` [unit a day].
     scales : array of series, optional
         In place of ``policy.scales``.
-    allowed : array, series by days, optional
-        Factor by which the expected may be higher on known days (at least 1) [1].
 
     Returns
     -------
@@ -147,7 +144,7 @@ def watch(
     """
     policy = policy or Policy()
     days = values.shape[1]
-    walk = _Walk(np.asarray(values, dtype=float), policy, least, scales, allowed)
+    walk = _Walk(np.asarray(values, dtype=float), policy, least, scales)
     for day in range(days):
         walk.step(day)
     return Watched(walk.expected, walk.scale, walk.above, walk.finished())
@@ -156,7 +153,7 @@ def watch(
 class _Walk:
     """State of all series between two days."""
 
-    def __init__(self, values, policy, least, scales, allowed) -> None:
+    def __init__(self, values, policy, least, scales) -> None:
         self.values, self.policy = values, policy
         count = len(values)
         self.expected = np.full(values.shape, np.nan)
@@ -169,7 +166,6 @@ class _Walk:
         self.shape = np.ones((count, WEEK))
         self.least = np.full((count, 1), policy.least) if least is None else least
         self.scales = np.full(count, policy.scales) if scales is None else scales
-        self.allowed = allowed
         self.known = np.zeros(count, dtype=int)
         self.inside = np.zeros(count, dtype=bool)
         self.gentle = np.zeros(count, dtype=bool)
@@ -186,8 +182,6 @@ class _Walk:
             self._weekday(day)
         factor = self.shape[:, day % WEEK]
         expected = self._level(day) * factor
-        if self.allowed is not None:
-            expected = expected * self.allowed[:, day]
         scale = self._spread(day, expected)
         seldom = np.flatnonzero(expected == 0)  # most days cost nothing: only more than ever is odd
         ever = np.zeros(len(expected))
