@@ -28,6 +28,7 @@ from helpers.runs.batch.plan import Held, Plan, Report, expand
 from helpers.runs.batch.progress import Silent
 from helpers.runs.batch.telemetry import Telemetry
 from helpers.runs.batch.warm import Gone, Stopped, Warm
+from helpers.runs.delivery import BEFORE, SENT, UNSURE
 from helpers.terms.errors import (
     BadInput,
     Damaged,
@@ -205,7 +206,7 @@ class _Batch:
         known = latest(self.state / NAME)
         for item in self.items:
             item.before = known.get(item.report.folder, {})
-            item.sent = dict(item.before.get("sent", {}))
+            item.sent = {k: d | {"state": BEFORE} if d.get("state") == SENT else d for k, d in item.before.get("sent", {}).items()}  # fmt: skip
             if item.why == "new" and item.before.get("event") == "failed":
                 item.why = "failed before"
             if item.before.get("event") == "doubted" and not item.why:
@@ -365,9 +366,7 @@ class _Batch:
 
     def _post(self, item: Item) -> None:
         for one in item.report.deliver:
-            if one.key not in item.sent or (
-                self.again and item.sent[one.key].get("state") == "may have been sent"
-            ):
+            if one.key not in item.sent or (self.again and item.sent[one.key].get("state") == UNSURE):
                 self.mail.append((item, one))
 
     def _send(self, item: Item, one: Any) -> None:
@@ -546,11 +545,12 @@ def _sha(path: Path) -> str:
 
 def _look_of_pages() -> str:
     """A mark of how pages look: the kit's style, an organisation's look, the language, the engine."""
-    from helpers.views import theme
+    from helpers.views import look, theme, words
 
-    told = [theme.css(), *(os.environ.get(name, "") for name in work.PASSED)]
-    look = os.environ.get("FINOPS_LOOK", "")
-    told.append(_sha(Path(look)) if look else "")
+    own = look.choose(
+        os.environ.get(look.VARIABLE)
+    )  # read anew: it may have been mended since an earlier run
+    told = [theme.css(), own.sha256, words.language(), os.environ.get("FINOPS_ENGINE", "")]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
