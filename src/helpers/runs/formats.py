@@ -87,11 +87,6 @@ def write(report: Path, formats: Sequence[str]) -> list[Path]:
     return [p for f in asked for p in files(report, f)]
 
 
-def manifest(report: Path) -> dict[str, Any]:
-    """The report's manifest."""
-    return json.loads((report / "manifest.json").read_text("utf-8"))
-
-
 def _whole(report: Path, name: str) -> bool:
     found = files(report, name)
     return any(p.parent.name == TABLES for p in found) if name in ("csv", "parquet") else bool(found)

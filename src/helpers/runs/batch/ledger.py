@@ -28,12 +28,11 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self._reserve = folder / ".reserve"
-        fresh = not self.path.exists()
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         size = os.fstat(self._file).st_size
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             os.write(self._file, b"\n")  # what a killed process left half written stays a line of its own
-        self._number = sum(1 for _ in read(self.path)) if not fresh else 0
+        self._number = sum(1 for _ in read(self.path))
         with suppress(OSError):
             if not self._reserve.exists() or self._reserve.stat().st_size < RESERVE:
                 self._reserve.write_bytes(b"\0" * RESERVE)

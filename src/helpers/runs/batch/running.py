@@ -11,7 +11,7 @@ import tempfile
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -29,24 +29,13 @@ from helpers.runs.batch.progress import Silent
 from helpers.runs.batch.telemetry import Telemetry
 from helpers.runs.batch.warm import Gone, Stopped, Warm
 from helpers.runs.delivery import BEFORE, SENT, UNSURE
-from helpers.terms.errors import (
-    BadInput,
-    Damaged,
-    KitError,
-    NotDelivered,
-    NotReconciled,
-    Refused,
-    RunFailed,
-    Unfinished,
-    UsageError,
-)
+from helpers.terms.errors import Damaged, KitError, Refused, RunFailed, Unfinished
 
 STATE = ".batch"  # the batch's own folder below the reports
 RECORD = "deliveries.jsonl"
 WORTH = 4  # reports from which it pays to make once what all need
 PATIENCE = 30.0  # for the processes of a batch that was killed [s]
 KEPT = 3  # failed runs kept of a report
-NOT_AGAIN = (UsageError, BadInput, NotReconciled, Refused)  # it would end the same way
 NEWER = 2  # how often a report is begun anew because the store was exchanged
 
 
@@ -56,7 +45,6 @@ class Store:
 
     path: str
     as_of: str
-    viewer: Any = None
     seen: dict[str, Any] = field(default_factory=dict)
     shared: str = ""
     made: int = 0  # reports from this state in this run
@@ -258,7 +246,6 @@ class _Batch:
                     self._took(self.active.pop(future), future)
                 else:
                     self._sent(*self.sending.pop(future), future)
-            self.say.tick()
 
     def _start(self, item: Item) -> None:
         item.tries += 1
@@ -321,7 +308,7 @@ class _Batch:
             item.newer += 1
             self.todo.appendleft(item)
             return
-        again = isinstance(problem, RunFailed) and not isinstance(problem, NOT_AGAIN)
+        again = isinstance(problem, RunFailed)  # what was refused would be refused again
         item.told = problem.record() | _kept(item.place) | {"notes": getattr(problem, "__notes__", [])}
         if again and item.tries - item.newer <= item.report.limits.retries:
             self.ledger.add("tried", report=item.report.folder, batch=self.number, attempt=item.tries, **item.told)  # fmt: skip
@@ -448,7 +435,7 @@ def _stores(plan: Plan, scratch: Path) -> dict[str, Store]:
     """By viewer's name: what is read for the viewer, and what it holds now."""
     found: dict[str, Store] = {}
     for viewer in plan.viewers:
-        store = Store(str(plan.data), plan.as_of, viewer)
+        store = Store(str(plan.data), plan.as_of)
         if plan.needs_store:
             path = plan.data
             if viewer is not None:
@@ -598,7 +585,7 @@ def _own(plan: Plan) -> Path:
     to, state = plan.to, plan.to / STATE
     try:
         if not state.is_dir():
-            taken = [n for n in ("index.html", "summary.json") if (to / n).exists()]
+            taken = [n for n in summary.NAMES if (to / n).exists()]
             if taken:
                 raise Refused(
                     f"the folder holds {taken[0]}, which no batch made", "a folder of the batch's own", "give another  to: …", file=str(to)
@@ -682,6 +669,3 @@ def _undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-__all__: Sequence[str] = ("Item", "NotDelivered", "Outcome", "Store", "intended", "run")

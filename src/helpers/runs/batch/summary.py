@@ -13,7 +13,7 @@ from helpers.runs.batch.ledger import clean
 from helpers.runs.delivery import SENT, UNSURE
 from helpers.terms.errors import KitError
 
-NAMES = ("index.html", "summary.json")
+NAMES = ("index.html", "summary.json")  # that the batch itself uses in its folder
 
 
 def record(
