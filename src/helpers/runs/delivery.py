@@ -35,7 +35,6 @@ class Facts:
     folder: Path
     notebook: str
     values: Mapping[str, str]  # what {…} in a target stands for
-    results: Mapping[str, Any]
     version: str  # hash of notebook, parameters and results
 
 
@@ -320,9 +319,9 @@ def facts(report: Path) -> Facts:
         The folder holds no whole report.
     """
     try:
-        results = json.loads((report / "results.json").read_text("utf-8"))
+        held = (report / "results.json").read_bytes()
+        results, digest = json.loads(held), hashlib.sha256(held).hexdigest()
         manifest = json.loads((report / "manifest.json").read_text("utf-8"))
-        digest = hashlib.sha256((report / "results.json").read_bytes()).hexdigest()
         known = manifest["files"]["results.json"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise BadInput(
@@ -336,7 +335,7 @@ def facts(report: Path) -> Facts:
     values = {k: str(v) for k, v in (results.get("parameters") or {}).items()}
     values |= {"notebook": results["notebook"], "month": results["month"], "as_of": results["as_of"]}
     said = json.dumps([results["notebook"], values, digest], sort_keys=True)
-    return Facts(report, results["notebook"], values, results, hashlib.sha256(said.encode()).hexdigest())
+    return Facts(report, results["notebook"], values, hashlib.sha256(said.encode()).hexdigest())
 
 
 def filled(target: str, facts: Facts, where: str) -> str:
@@ -344,7 +343,7 @@ def filled(target: str, facts: Facts, where: str) -> str:
 
     Examples
     --------
-    >>> filled("out/{x}", Facts(Path(), "", {"x": "../a b"}, {}, ""), "")
+    >>> filled("out/{x}", Facts(Path(), "", {"x": "../a b"}, ""), "")
     'out/%2E.%2Fa b'
     """
 

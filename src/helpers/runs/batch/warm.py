@@ -82,7 +82,6 @@ def warm(data: bool = True) -> None:
     import pkgutil
 
     import nbformat
-    import papermill  # noqa: F401 - before the engine: papermill loads it itself, as its entry point
 
     import helpers
     from helpers.runs import engine
