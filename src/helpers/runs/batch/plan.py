@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from helpers.catalog import notebooks
-from helpers.runs import delivery, formats, parameters
+from helpers.runs import delivery, formats, parameters, strict
 from helpers.runs import rights as whose
-from helpers.runs.batch import strict
-from helpers.runs.batch.strict import Node
 from helpers.runs.batch.summary import NAMES
 from helpers.runs.parameters import nearest
+from helpers.runs.strict import Node
 from helpers.terms.errors import KitError, UsageError
 from helpers.terms.period import Month, parse_day
 
@@ -287,9 +286,7 @@ def _entry(node: Node, usual: Mapping[str, Node], base: Path, known: Any) -> Ent
 
 
 def _delivery(node: Node, base: Path) -> Delivery:
-    where, entry = f"{node.file}, line {node.row}", node.plain
-    if isinstance(entry, dict) and isinstance(entry.get("folder"), str) and "://" not in entry["folder"]:
-        entry["folder"] = os.path.join(base, entry["folder"])  # noqa: PTH118 - holds {names} still
+    where, entry = delivery.entry(node, base)
     read = delivery.read(entry, where)
     told = json.dumps(entry, sort_keys=True, default=str)
     return Delivery(hashlib.sha256(told.encode()).hexdigest()[:12], read.kind, entry, where, read.formats)
