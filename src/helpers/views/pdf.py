@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from helpers.terms.errors import RunFailed
-from helpers.views import page, sentences, theme
+from helpers.views import page, sentences, theme, words
 from helpers.views.markup import plain
 
 TEMPLATE = "report.typ"
@@ -468,8 +468,10 @@ def _fonts() -> Any:
     )
 
 
-def render(notebook: Any, found: Mapping[str, Any], *, title: str, lang: str = "en") -> bytes:
+def render(notebook: Any, found: Mapping[str, Any], *, title: str) -> bytes:
     """An executed notebook as PDF: tagged (PDF/UA-1), with bookmarks and alternative text; equal input, equal bytes.
+
+    Its language is that of the page at hand (`views.words`).
 
     Parameters
     ----------
@@ -478,8 +480,6 @@ def render(notebook: Any, found: Mapping[str, Any], *, title: str, lang: str = "
         Its results (`runs.outputs.results`).
     title : str
         Of the document.
-    lang : str
-        Language of the text.
 
     Raises
     ------
@@ -494,7 +494,7 @@ def render(notebook: Any, found: Mapping[str, Any], *, title: str, lang: str = "
         "author": "FinOps Playbook Kit",
         "keywords": ["FinOps", _line(found["notebook"]), _line(found["month"])],
         "day": [day.year, day.month, day.day],
-        "lang": lang,
+        "lang": words.language(),
         "fonts": FONTS,
         "mono": (*MONO, *FONTS),
         "colours": theme.palettes()[0],
