@@ -132,11 +132,10 @@ class WithNotebooks(click.Command):
 
 
 def _fail(problem: KitError, as_json: str, show: Callable[[], None] | None = None) -> None:
-    from helpers.runs.secrets import masked
+    from helpers.runs.secrets import clean, masked
 
     if as_json:
-        record = {k: masked(v) if isinstance(v, str) else v for k, v in problem.record().items()}
-        emit(record, as_json)
+        emit(clean(problem.record()), as_json)
     if show:
         show()
     else:

@@ -20,7 +20,7 @@ from typing import Any
 
 from helpers.terms.errors import RunFailed
 from helpers.views import page, sentences, theme, words
-from helpers.views.markup import plain
+from helpers.views.markup import GLUE, plain
 
 TEMPLATE = "report.typ"
 MONO = ("DejaVu Sans Mono",)
@@ -34,7 +34,6 @@ SIZES = (8.0, 7.2, 6.6, 6.0, 5.4)  # of a table's letters [pt]
 LONGEST = 400  # of a table's cell [characters]
 SHORT = 14  # rows of a table that stays on one page
 LETTER = 0.65  # width of a letter, as part of its size
-_GLUE = re.compile(r"(?<=\d) (?=(?:%|[A-Z]{3}\b))")  # a number and its unit stay on one line
 _VOID = {"img", "br", "hr", "source"}
 _BLOCKS = {"p", "div", "ul", "ol", "dl", "table", "pre", "blockquote", "figure", "picture", "details", "img", "hr"} | {f"h{n}" for n in range(1, 7)}  # fmt: skip
 
@@ -110,7 +109,7 @@ def tree(markup: str) -> Node:
 
 def _line(value: str) -> str:
     """Text as one line in which an overlong word may break."""
-    text = _GLUE.sub("\u00a0", plain(value, 20_000))
+    text = GLUE.sub("\u00a0", plain(value, 20_000))
     return re.sub(rf"[^\s\u00a0\u200b]{{{LONGEST_WORD},}}", lambda m: _parted(m[0]), text)
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from helpers.runs.secrets import masked
+from helpers.runs.secrets import clean
 
 NAME = "ledger.jsonl"
 RESERVE = 64_000  # bytes kept free for the ledger's last words on a full disk
@@ -90,12 +90,3 @@ def latest(path: Path) -> dict[str, dict[str, Any]]:
         elif line["event"] == "delivered" and folder in found and found[folder].get("run") == line.get("run"):
             found[folder]["sent"][line["delivery"]] = line
     return found
-
-
-def clean(value: Any) -> Any:
-    """Plain data with secrets masked."""
-    if isinstance(value, str):
-        return masked(value)
-    if isinstance(value, Mapping):
-        return {k: clean(v) for k, v in value.items()}
-    return [clean(v) for v in value] if isinstance(value, list | tuple) else value

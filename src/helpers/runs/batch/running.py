@@ -463,10 +463,9 @@ def _look(path: Path, as_of: str) -> dict[str, Any]:
         "import json, sys; from helpers.runs.batch import warm, work; "
         "print(json.dumps(warm._done(work.look, json.loads(sys.argv[1]), None)))"
     )
-    known = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])])
     said = json.dumps({"store": str(path), "as_of": as_of})
     done = subprocess.run(
-        [sys.executable, "-c", code, said], env=os.environ | {"PYTHONPATH": known}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, said], env=os.environ | {"PYTHONPATH": reports.search_path()}, capture_output=True, text=True, check=False
     )  # fmt: skip
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:

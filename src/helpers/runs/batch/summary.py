@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import helpers
-from helpers.runs.batch.ledger import clean
 from helpers.runs.delivery import SENT, UNSURE
+from helpers.runs.secrets import clean
 from helpers.terms.errors import KitError
 
 NAMES = ("index.html", "summary.json")  # that the batch itself uses in its folder
