@@ -25,6 +25,7 @@ from helpers.verbs.options import (
     emit,
     emit_in_order,
     json_may_stand,
+    json_option,
     looked,
     looking,
     reached,
@@ -135,9 +136,7 @@ def init(data: str, as_of: Any, as_json: str, to: str, dry_run: bool, force: boo
 )
 @click.option("--append", is_flag=True, help="Add to what is held instead of replacing it.")
 @click.option("--accept-older", is_flag=True, help="Take a delivery older than what is held.")
-@click.option(
-    "--json", "as_json", is_flag=False, flag_value="-", default="", metavar="[FILE|-]", help="Also as JSON."
-)
+@json_option
 def ingest(files, to, dry_run, source, periods, replace, append, accept_older, as_json) -> None:
     """Read FOCUS files, companion tables and hourly use into the store: one delivery of one source, whole or not at all.
 

@@ -435,6 +435,10 @@ def test_a_file_of_deliveries_names_the_line(tmp_path):
     path.write_text("!!python/object/apply:os.system [id]\n")
     with pytest.raises(BadInput):
         delivery.entries(path)
+    path.write_text("deliver:\n  - folder: a\n    folder: b\n")  # YAML itself would let the last one win
+    with pytest.raises(BadInput, match="'folder' twice") as twice:
+        delivery.entries(path)
+    assert twice.value.row == 3
 
 
 # --- the verb -------------------------------------------------------------------------------------------------------

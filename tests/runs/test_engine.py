@@ -226,3 +226,22 @@ def test_streams_and_the_screen_are_as_before(tmp_path, capsys):
     execute(tmp_path, book({"noisy": "print('inside')\n1"}), "kit")
     assert (sys.stdout, sys.stderr, sys.displayhook, sys.modules["__main__"]) == before
     assert "inside" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("first", ["papermill", "helpers.runs.engine"])
+def test_the_engine_and_papermill_are_imported_in_either_order(first):
+    """Papermill imports its engines while it is imported; what stops a run is told before any cell, too."""
+    code = (
+        f"import pathlib, sys, {first}\n"
+        "from helpers.runs import engine, report\n"
+        "from helpers.terms.errors import Damaged\n"
+        "told = report._told(Damaged('a file is gone', 'it', 'look'), pathlib.Path())\n"
+        "engine.register()\n"
+        "from papermill.engines import papermill_engines\n"
+        "assert papermill_engines.get_engine('kit') is engine.InProcess\n"
+        "assert papermill_engines.nb_language('kit', None, 'python') == 'python'\n"
+        "print(told['kind'], told['remedy'])"
+    )
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+    assert done.stdout.split() == ["Damaged", "look"], done.stderr

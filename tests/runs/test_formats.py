@@ -121,6 +121,17 @@ def test_a_page_without_a_headline_and_with_odd_headings_is_still_one(tmp_path):
     assert b"pdfuaid:part>1" in reader.trailer["/Root"]["/Metadata"].get_data()
 
 
+def test_a_pdf_that_is_added_later_has_the_language_of_the_page(tmp_path):
+    folder = finished(tmp_path / "r")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"language": "de"}))
+    (path,) = formats.write(folder, ["pdf"])
+    reader = pypdf.PdfReader(path)
+    assert reader.trailer["/Root"]["/Lang"] == "de"
+    assert reader.metadata.title == "Der Monat der FinOps-Verantwortlichen, 2026-09"
+    assert json.loads((folder / "manifest.json").read_text())["language"] == "de"
+
+
 def test_csv_has_every_digit(made):
     with (made / "tables" / "services.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

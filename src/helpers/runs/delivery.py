@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from helpers.runs import formats
+from helpers.runs import formats, strict
 from helpers.terms.errors import BadInput, Damaged, NotDelivered, UsageError
 
 SENT, BEFORE, UNSURE = "sent", "sent before", "may have been sent"
@@ -35,7 +35,6 @@ class Facts:
     folder: Path
     notebook: str
     values: Mapping[str, str]  # what {…} in a target stands for
-    results: Mapping[str, Any]
     version: str  # hash of notebook, parameters and results
 
 
@@ -164,45 +163,24 @@ def entries(path: Path) -> list[Delivery]:
     Raises
     ------
     BadInput
-        The file is no YAML.
+        The file is no YAML, or means something else than it seems to say (`runs.strict`).
     UsageError
         An entry is off.
     """
-    import yaml
-
-    try:
-        text = path.read_text("utf-8")
-        node, held = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        mark = getattr(problem, "problem_mark", None)
-        raise BadInput(
-            str(
-                getattr(problem, "problem", None) or getattr(problem, "strerror", None) or "no text in UTF-8"
-            ),
-            "YAML with a list deliver:",
-            "docs/delivery.md has an example of each",
-            file=str(path),
-            row=mark.line + 1 if mark else None,
-        ) from problem
-    if isinstance(held, Mapping) and "deliver" in held:
-        held = held["deliver"]
-        node = next(v for k, v in node.value if k.value == "deliver")
-    many = isinstance(held, list)
-    nodes = node.value if many else [node]
-    if not held:
+    root = strict.read(path, BadInput, ("YAML with a list deliver:", "docs/delivery.md has an example of each"))  # fmt: skip
+    held = root.value.get("deliver", root) if isinstance(root.value, dict) else root
+    if not held.value:
         raise UsageError("no delivery in it", "a list deliver: with at least one entry", "docs/delivery.md has an example of each", file=str(path))  # fmt: skip
-    return [
-        read(_beside(entry, path.parent), f"{path}, line {each.start_mark.line + 1}")
-        for entry, each in zip(held if many else [held], nodes, strict=True)
-    ]
+    return [read(said, where) for where, said in (entry(node, path.parent) for node in held.items)]
 
 
-def _beside(entry: Any, base: Path) -> Any:
-    """A folder of the plan is seen from the plan's own."""
-    place = entry.get("folder") if isinstance(entry, Mapping) else None
-    if not isinstance(place, str) or not place or "://" in place:
-        return entry
-    return {**entry, "folder": os.path.join(base, place)}  # noqa: PTH118 - holds {names} still
+def entry(node: strict.Node, base: Path) -> tuple[str, Any]:
+    """Place and plain data of an entry in a file; a folder in it is seen from the file's own."""
+    said = node.plain
+    place = said.get("folder") if isinstance(said, Mapping) else None
+    if isinstance(place, str) and place and "://" not in place:
+        said["folder"] = os.path.join(base, place)  # noqa: PTH118 - holds {names} still
+    return f"{node.file}, line {node.row}", said
 
 
 def fields(entry: Mapping[str, Any], where: str, known: Sequence[str], needed: Sequence[str] = ()) -> None:
@@ -320,9 +298,9 @@ def facts(report: Path) -> Facts:
         The folder holds no whole report.
     """
     try:
-        results = json.loads((report / "results.json").read_text("utf-8"))
+        held = (report / "results.json").read_bytes()
+        results, digest = json.loads(held), hashlib.sha256(held).hexdigest()
         manifest = json.loads((report / "manifest.json").read_text("utf-8"))
-        digest = hashlib.sha256((report / "results.json").read_bytes()).hexdigest()
         known = manifest["files"]["results.json"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise BadInput(
@@ -336,7 +314,7 @@ def facts(report: Path) -> Facts:
     values = {k: str(v) for k, v in (results.get("parameters") or {}).items()}
     values |= {"notebook": results["notebook"], "month": results["month"], "as_of": results["as_of"]}
     said = json.dumps([results["notebook"], values, digest], sort_keys=True)
-    return Facts(report, results["notebook"], values, results, hashlib.sha256(said.encode()).hexdigest())
+    return Facts(report, results["notebook"], values, hashlib.sha256(said.encode()).hexdigest())
 
 
 def filled(target: str, facts: Facts, where: str) -> str:
@@ -344,7 +322,7 @@ def filled(target: str, facts: Facts, where: str) -> str:
 
     Examples
     --------
-    >>> filled("out/{x}", Facts(Path(), "", {"x": "../a b"}, {}, ""), "")
+    >>> filled("out/{x}", Facts(Path(), "", {"x": "../a b"}, ""), "")
     'out/%2E.%2Fa b'
     """
 

@@ -47,8 +47,6 @@ def read(entry: Mapping[str, Any], where: str) -> Delivery:
     password, user = delivery.secret(entry, "password", where), delivery.text(entry, "user", where)
     if bool(password) != bool(user):
         raise UsageError("one of user and password", "both or none", "password: {env: FINOPS_SMTP_PASSWORD}", file=where)  # fmt: skip
-    if password and security == "none" and not LOOPBACK.fullmatch(server):
-        raise UsageError("a password without encryption", "starttls or tls", "take security: starttls", file=where)  # fmt: skip
     return Mail(
         where,
         formats.check(delivery.words(entry, "attach", where), where),

@@ -13,14 +13,24 @@ from typing import Any
 
 from helpers.terms.quick import skip_grammar
 
-skip_grammar()  # before papermill's import brings jsonschema
-
-from papermill.engines import Engine, papermill_engines  # noqa: E402
-
 INLINE = "module://matplotlib_inline.backend_inline"
 
 
-class InProcess(Engine):
+class _Papermills(type):
+    """What `papermill.engines.Engine` gives its engines, looked up when it is called.
+
+    Papermill loads this module while it is itself imported, as its entry point: if this module imported papermill, the
+    one that came first would find the other half made.
+    """
+
+    def __getattr__(cls, name: str) -> Any:
+        skip_grammar()  # before papermill's import brings jsonschema
+        from papermill.engines import Engine
+
+        return getattr(Engine, name).__func__.__get__(cls)
+
+
+class InProcess(metaclass=_Papermills):
     """Runs a notebook's cells in an IPython shell of this process.
 
     Attributes
@@ -35,7 +45,7 @@ class InProcess(Engine):
     tell: Callable[[int, str], None] | None = None
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name=None, **kwargs):  # type: ignore[override]
+    def execute_managed_notebook(cls, nb_man, kernel_name=None, **kwargs):
         """Run every cell; the notebook is saved when it ends, whatever way."""
         cls.stopped_by = None
         saving, nb_man.save = nb_man.save, lambda **_: None
@@ -67,6 +77,9 @@ class InProcess(Engine):
 
 def register() -> None:
     """Make the engine known to papermill as ``kit`` (in the wheel also an entry point: ``papermill --engine kit``)."""
+    skip_grammar()
+    from papermill.engines import papermill_engines
+
     papermill_engines.register("kit", InProcess)
 
 

@@ -80,16 +80,17 @@ def write(report: Path, formats: Sequence[str]) -> list[Path]:
     asked = check(formats)
     missing = [f for f in asked if not _whole(report, f)]
     if missing:
-        book = _book(report)
-        for name in missing:
-            _MAKERS[name](report, book)
-        _renew(report)
+        from helpers.runs import outputs
+        from helpers.views import words
+
+        book, path = _book(report), report / "manifest.json"
+        manifest = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        with words.use(manifest.get("language", "")):  # the page's, whenever a form is added
+            for name in missing:
+                _MAKERS[name](report, book)
+        if manifest:
+            outputs.write_manifest(report, manifest)
     return [p for f in asked for p in files(report, f)]
-
-
-def manifest(report: Path) -> dict[str, Any]:
-    """The report's manifest."""
-    return json.loads((report / "manifest.json").read_text("utf-8"))
 
 
 def _whole(report: Path, name: str) -> bool:
@@ -115,15 +116,6 @@ def _book(report: Path) -> Any:
         ) from problem
 
 
-def _renew(report: Path) -> None:
-    """The manifest's list of files, where there is a manifest."""
-    from helpers.runs import outputs
-
-    path = report / "manifest.json"
-    if path.is_file():
-        outputs.write_manifest(report, json.loads(path.read_text("utf-8")))
-
-
 def _put(path: Path, make: Callable[[Path], Any]) -> None:
     """A file whole or not at all."""
     path.parent.mkdir(exist_ok=True)
@@ -139,10 +131,11 @@ def _title(book: Any) -> str:
     from helpers.catalog import notebooks
     from helpers.runs import outputs
     from helpers.terms.errors import KitError
+    from helpers.views.words import term
 
     found = outputs.results(book)
     try:
-        name = notebooks.title(notebooks.find(found["notebook"]))
+        name = term(notebooks.title(notebooks.find(found["notebook"])))
     except (KitError, OSError, ValueError):  # a notebook of one's own, which is not here any more
         name = str(found["notebook"])
     return f"{name}, {found['month']}"

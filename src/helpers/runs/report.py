@@ -28,7 +28,7 @@ from typing import Any
 from helpers.catalog import notebooks
 from helpers.data.locks import sync
 from helpers.runs import parameters
-from helpers.runs.secrets import masked
+from helpers.runs.secrets import clean, masked
 from helpers.terms import errors
 from helpers.terms.errors import KitError, Refused, RunFailed, UsageError
 from helpers.terms.quick import skip_grammar
@@ -217,12 +217,11 @@ def _started(path: Path, scratch: Path, given: Mapping[str, str], how: How) -> _
     said = json.dumps(
         {"path": str(path.resolve()), "scratch": str(scratch), "given": dict(given), "how": asdict(how)}
     )
-    found = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
     process = subprocess.Popen(
         [sys.executable, "-c", code, said],
         start_new_session=True,
         stdin=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": found},
+        env=os.environ | {"PYTHONPATH": search_path()},
     )
 
     def end() -> None:
@@ -230,6 +229,11 @@ def _started(path: Path, scratch: Path, given: Mapping[str, str], how: How) -> _
             os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
 
     return _Child(process.pid, process.poll, end)
+
+
+def search_path() -> str:
+    """``PYTHONPATH`` of a new interpreter that is to find this kit."""
+    return os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def worked(said: Mapping[str, Any]) -> None:
@@ -627,16 +631,15 @@ def _failed(outcome: Mapping[str, Any], scratch: Path, to: Path, path: Path) -> 
         progress = json.loads((scratch / "progress.json").read_text("utf-8"))
     except (OSError, ValueError):
         progress = {}
-    record = {k: masked(v) if isinstance(v, str) else v for k, v in outcome.items()} | {
+    record = clean(outcome) | {
         "status": "failed",
         "notebook": path.stem,
         "section": section,
         "cell": progress.get("cell"),
     }
     kept, where = "", f" in “{section}”" if section else ""
-    kind: Any = getattr(errors, str(outcome.get("kind", "")), None)
-    known = isinstance(kind, type) and issubclass(kind, KitError)
-    if known and issubclass(kind, UsageError) and "begin(" in progress.get("source", ""):
+    kind = errors.kind(outcome.get("kind"))
+    if kind and issubclass(kind, UsageError) and "begin(" in progress.get("source", ""):
         return kind(str(outcome["found"]), str(outcome.get("needed") or ""), str(outcome.get("remedy") or ""))
     try:
         place.mkdir(parents=True)
@@ -654,11 +657,8 @@ def _failed(outcome: Mapping[str, Any], scratch: Path, to: Path, path: Path) -> 
         kept = f"; what it did up to there is kept in {place}"
     except OSError:
         shutil.rmtree(place, ignore_errors=True)
-    if known:
-        made = kind(
-            str(outcome["found"]), str(outcome.get("needed") or ""), str(outcome.get("remedy") or ""),
-            file=outcome.get("file"), row=outcome.get("row"), column=outcome.get("column"),
-        )  # fmt: skip
+    if kind:
+        made = kind.told(outcome)
         made.add_note(f"{path.stem} stopped{where}{kept}")
         return made
     return RunFailed(
@@ -671,7 +671,7 @@ def _failed(outcome: Mapping[str, Any], scratch: Path, to: Path, path: Path) -> 
 def _mark(source: Path, target: Path, cell: int | None, error: str) -> None:
     """Copy the executed notebook; where its process died, the running cell is marked failed, not pending."""
     try:
-        book = _unsecret(json.loads(source.read_text("utf-8")))
+        book = clean(json.loads(source.read_text("utf-8")))
         # papermill's banners would shift the numbers of the cells; error.json says more
         banner = "papermill-error-cell-tag"
         book["cells"] = [c for c in book["cells"] if banner not in c["metadata"].get("tags", [])]
@@ -690,12 +690,3 @@ def _mark(source: Path, target: Path, cell: int | None, error: str) -> None:
         target.write_text(json.dumps(book, indent=1, ensure_ascii=False), "utf-8")
     except (OSError, ValueError, KeyError):
         shutil.copy(source, target)
-
-
-def _unsecret(value: Any) -> Any:
-    """Plain data with every text masked."""
-    if isinstance(value, dict):
-        return {k: _unsecret(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_unsecret(v) for v in value]
-    return masked(value) if isinstance(value, str) else value

@@ -20,6 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import helpers
+from helpers.runs import strict
 from helpers.terms.errors import BadInput, UsageError
 
 KINDS = ("cron", "systemd", "airflow", "kubernetes", "github-actions")
@@ -129,8 +130,6 @@ def read(plan: Path, at: str = "06:00", zone: str = "UTC") -> Job:
     ------
     UsageError, BadInput
     """
-    import yaml
-
     found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", at)
     if not found:
         raise UsageError(f"--at {at[:20]!r}", "a time of day as HH:MM", "for example --at 06:00")
@@ -144,12 +143,7 @@ def read(plan: Path, at: str = "06:00", zone: str = "UTC") -> Job:
     path = Path(os.path.abspath(plan))  # noqa: PTH100 - a link in the path stays a link
     if any(ord(c) < 32 or ord(c) == 127 for c in str(path)) or str(path) != str(path).strip():
         raise UsageError(f"a plan's path with line ends or other control characters: {str(path)[:80]!r}", "a plain path", "rename it")  # fmt: skip
-    try:
-        held = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        mark = getattr(problem, "problem_mark", None)
-        said = getattr(problem, "problem", None) or getattr(problem, "strerror", None) or "no text in UTF-8"
-        raise BadInput(str(said), "a plan of finops batch", "finops batch init writes one", file=str(plan), row=mark.line + 1 if mark else None) from problem  # fmt: skip
+    held = strict.read(plan, BadInput).plain
     if not isinstance(held, Mapping) or "reports" not in held or not isinstance(held.get("to"), str):
         raise BadInput("no plan: it has no to: or no reports:", "a plan of finops batch", "finops batch init writes one", file=str(plan))  # fmt: skip
     name = re.sub(r"[^a-z0-9]+", "-", str(held.get("plan") or path.stem).lower()).strip("-")[:40].strip("-")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 # a name that tells of a secret, `=` or `:`, then a value: in quotes up to their end, else up to a space, `&` or `;`
 _NAMES = r"[\w-]*(?:secret|token|password|passwd|pwd|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|signature|credential)s?[\w-]*|sig"
@@ -30,3 +32,18 @@ def masked(text: str) -> str:
     for shape, by in _SHAPES:
         text = shape.sub(by, text)
     return text
+
+
+def clean(value: Any) -> Any:
+    """Plain data with secrets masked in every text.
+
+    Examples
+    --------
+    >>> clean({"why": ["token=abc123", 6]})
+    {'why': ['token=***', 6]}
+    """
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {k: clean(v) for k, v in value.items()}
+    return [clean(v) for v in value] if isinstance(value, list | tuple) else value

@@ -6,6 +6,9 @@ Everything the kit refuses is a `KitError`; anything else that reaches a person 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 DONE, FINDINGS, USAGE, NOT_RECONCILED, DAMAGED, REFUSED, UNFINISHED = 0, 1, 2, 3, 4, 5, 6
 
 EXIT_CODES = {
@@ -81,6 +84,12 @@ class KitError(Exception):
         fields = ("found", "needed", "remedy", "file", "row", "column")
         return {"error": type(self).__name__, "code": self.code} | {f: getattr(self, f) for f in fields}
 
+    @classmethod
+    def told(cls, record: Mapping[str, Any]) -> KitError:
+        """One of this kind from a record that another process wrote down."""
+        said = (str(record.get(f) or "") for f in ("found", "needed", "remedy"))
+        return cls(*said, **{f: record.get(f) for f in ("file", "row", "column")})
+
 
 def _rebuild(kind, found, needed, remedy, file, row, column):
     return kind(found, needed, remedy, file=file, row=row, column=column)
@@ -124,3 +133,15 @@ class Unfinished(KitError):
     """A batch that lacks some of its reports or deliveries: they failed, or it was stopped; the others are whole."""
 
     code = UNFINISHED
+
+
+def kind(name: object) -> type[KitError] | None:
+    """The class of this name, as `KitError.record` writes it; None where there is none.
+
+    Examples
+    --------
+    >>> kind("Damaged").told({"found": "a file is gone", "row": 7}).row, kind("SystemExit")
+    (7, None)
+    """
+    found: Any = globals().get(str(name))
+    return found if isinstance(found, type) and issubclass(found, KitError) else None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 import click
 
 from helpers.terms.errors import KitError, Refused
-from helpers.verbs.options import emit, store_option
-
-json_option = click.option("--json", "as_json", is_flag=False, flag_value="-", default="", metavar="[FILE|-]", help="Also as JSON, to a file or the screen.")  # fmt: skip
+from helpers.verbs.batch_export import export
+from helpers.verbs.options import emit, json_option, store_option
 
 
 @click.group()
@@ -131,9 +129,4 @@ def _say(read: Any, items: list[Any], stores: dict[str, Any], as_json: str) -> N
         )  # fmt: skip
 
 
-for _module, _name in (("batch_export", "export"),):  # further verbs of the group, where they are there
-    try:
-        batch.add_command(getattr(importlib.import_module(f"helpers.verbs.{_module}"), _name))
-    except ModuleNotFoundError as _problem:
-        if _problem.name != f"helpers.verbs.{_module}":
-            raise
+batch.add_command(export)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from helpers.terms.errors import KitError, NotDelivered, UsageError
-from helpers.verbs.options import emit
+from helpers.verbs.options import emit, json_option
 
 
 @click.command()
@@ -19,7 +19,7 @@ from helpers.verbs.options import emit
 @click.option("--record", metavar="FILE", default="", help="What was sent, so that nothing goes out twice.  [default: REPORT.deliveries.jsonl]")  # fmt: skip
 @click.option("--resend", is_flag=True, help="Send again what may have been sent (never what was).")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
-@click.option("--json", "as_json", is_flag=False, flag_value="-", default="", metavar="[FILE|-]", help="Also as JSON, to a file or the screen.")  # fmt: skip
+@json_option
 def deliver(report, target, asked, only, record, resend, dry_run, as_json) -> None:
     """Deliver a finished report to a folder, an object store, by e-mail or to a webhook; never twice.
 

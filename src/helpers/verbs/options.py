@@ -132,11 +132,10 @@ class WithNotebooks(click.Command):
 
 
 def _fail(problem: KitError, as_json: str, show: Callable[[], None] | None = None) -> None:
-    from helpers.runs.secrets import masked
+    from helpers.runs.secrets import clean, masked
 
     if as_json:
-        record = {k: masked(v) if isinstance(v, str) else v for k, v in problem.record().items()}
-        emit(record, as_json)
+        emit(clean(problem.record()), as_json)
     if show:
         show()
     else:
@@ -208,9 +207,14 @@ def day(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
     return parse_day(value) if value else None
 
 
+def json_option(verb: Callable) -> Callable:
+    """``--json``, to be answered with `emit`."""
+    return click.option("--json", "as_json", is_flag=False, flag_value="-", default="", metavar="[FILE|-]", help="Also as JSON, to a file or the screen.")(verb)  # fmt: skip
+
+
 def reading(verb: Callable) -> Callable:
     """The options of every verb that reads a store."""
-    verb = click.option("--json", "as_json", is_flag=False, flag_value="-", default="", metavar="[FILE|-]", help="Also as JSON, to a file or the screen.")(verb)  # fmt: skip
+    verb = json_option(verb)
     verb = click.option("--as-of", callback=day, metavar="DATE", help="Take the deliveries dated up to this day (UTC).")(verb)  # fmt: skip
     return store_option(verb)
 

@@ -14,7 +14,7 @@ from helpers.views.page import POLICY
 MOST = 60  # changed KPIs on the page; summary.json has more
 
 
-def page(summary: Mapping[str, Any], *, lang: str = "en") -> str:
+def page(summary: Mapping[str, Any]) -> str:
     """The summary of a batch (`helpers.runs.batch.summary.record`) as one HTML file without script or network."""
     title = _title(summary)
     body = "".join(
@@ -28,7 +28,7 @@ def page(summary: Mapping[str, Any], *, lang: str = "en") -> str:
         )
     )
     return (
-        f'<!doctype html>\n<html lang="{safe(lang)}"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{safe(POLICY)}">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{safe(title)}</title>'
         f'<link rel="icon" href="data:,"><style>{theme.css()}</style></head><body class="kit-body">'

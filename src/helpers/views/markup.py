@@ -14,7 +14,7 @@ SENTENCE = 36  # characters from which a cell holds a sentence, which no phone m
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
-_GLUE = re.compile(r"(?<=\d) (?=(?:%|[A-Z]{3}\b))")
+GLUE = re.compile(r"(?<=\d) (?=(?:%|[A-Z]{3}\b))")  # a number and its unit stay on one line
 
 
 def plain(value: object, longest: int = LONGEST_NAME) -> str:
@@ -48,7 +48,7 @@ def safe(value: object, longest: int = 2000) -> str:
     >>> safe('<b title="x">6 %')
     '&lt;b title=&quot;x&quot;&gt;6&nbsp;%'
     """
-    return _GLUE.sub("&nbsp;", html.escape(plain(value, longest), quote=True))
+    return GLUE.sub("&nbsp;", html.escape(plain(value, longest), quote=True))
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,18 @@ One short summary for mail, Slack and Teams; each of them writes it in a form in
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from helpers.views import pdf, theme
-from helpers.views.markup import plain
+from helpers.views.markup import GLUE, plain
 
 MOST = 3  # findings and decisions that a message shows
 WIDTH = 600  # of a mail [CSS px]
 PICTURE = (
     420  # of a picture in it [CSS px]; the drawing for phones, so that its words are large enough on one
 )
-GLUE = re.compile(r"(?<=\d) (?=(?:%|[A-Z]{3}\b))")  # a number and its unit stay on one line
 
 
 @dataclass(frozen=True)

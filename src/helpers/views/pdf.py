@@ -19,8 +19,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from helpers.terms.errors import RunFailed
-from helpers.views import page, sentences, theme
-from helpers.views.markup import plain
+from helpers.views import page, sentences, theme, words
+from helpers.views.markup import GLUE, plain
 
 TEMPLATE = "report.typ"
 MONO = ("DejaVu Sans Mono",)
@@ -34,7 +34,6 @@ SIZES = (8.0, 7.2, 6.6, 6.0, 5.4)  # of a table's letters [pt]
 LONGEST = 400  # of a table's cell [characters]
 SHORT = 14  # rows of a table that stays on one page
 LETTER = 0.65  # width of a letter, as part of its size
-_GLUE = re.compile(r"(?<=\d) (?=(?:%|[A-Z]{3}\b))")  # a number and its unit stay on one line
 _VOID = {"img", "br", "hr", "source"}
 _BLOCKS = {"p", "div", "ul", "ol", "dl", "table", "pre", "blockquote", "figure", "picture", "details", "img", "hr"} | {f"h{n}" for n in range(1, 7)}  # fmt: skip
 
@@ -110,7 +109,7 @@ def tree(markup: str) -> Node:
 
 def _line(value: str) -> str:
     """Text as one line in which an overlong word may break."""
-    text = _GLUE.sub("\u00a0", plain(value, 20_000))
+    text = GLUE.sub("\u00a0", plain(value, 20_000))
     return re.sub(rf"[^\s\u00a0\u200b]{{{LONGEST_WORD},}}", lambda m: _parted(m[0]), text)
 
 
@@ -468,8 +467,10 @@ def _fonts() -> Any:
     )
 
 
-def render(notebook: Any, found: Mapping[str, Any], *, title: str, lang: str = "en") -> bytes:
+def render(notebook: Any, found: Mapping[str, Any], *, title: str) -> bytes:
     """An executed notebook as PDF: tagged (PDF/UA-1), with bookmarks and alternative text; equal input, equal bytes.
+
+    Its language is that of the page at hand (`views.words`).
 
     Parameters
     ----------
@@ -478,8 +479,6 @@ def render(notebook: Any, found: Mapping[str, Any], *, title: str, lang: str = "
         Its results (`runs.outputs.results`).
     title : str
         Of the document.
-    lang : str
-        Language of the text.
 
     Raises
     ------
@@ -494,7 +493,7 @@ def render(notebook: Any, found: Mapping[str, Any], *, title: str, lang: str = "
         "author": "FinOps Playbook Kit",
         "keywords": ["FinOps", _line(found["notebook"]), _line(found["month"])],
         "day": [day.year, day.month, day.day],
-        "lang": lang,
+        "lang": words.language(),
         "fonts": FONTS,
         "mono": (*MONO, *FONTS),
         "colours": theme.palettes()[0],

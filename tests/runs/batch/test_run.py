@@ -209,6 +209,28 @@ def test_another_look_or_language_makes_the_reports_again(made, monkeypatch):
     assert running._look_of_pages() != before
 
 
+def test_another_logo_or_the_looks_language_makes_the_reports_again(made, monkeypatch):
+    (made / "look.yaml").write_text("name: Ours\nlogo: ours.svg\n")
+    monkeypatch.setenv("FINOPS_LOOK", str(made / "look.yaml"))
+    marks = []
+    for colour in ("#b5480a", "#0b5cad"):
+        box = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path fill="{colour}" d="M0 0h9v9z"/></svg>'
+        (made / "ours.svg").write_text(box)
+        marks.append(running._look_of_pages())
+    (made / "look.yaml").write_text("name: Ours\nlogo: ours.svg\nlanguage: de\n")
+    marks.append(running._look_of_pages())
+    assert len(set(marks)) == 3
+
+
+def test_the_mark_of_the_kit_counts_the_layout_of_its_pdf(tmp_path, monkeypatch):
+    shutil.copytree(Path(work.outputs.__file__).parents[1] / "views", tmp_path / "helpers/views")
+    monkeypatch.setattr(work.outputs, "__file__", str(tmp_path / "helpers/runs/outputs.py"))
+    before = work.kit.__wrapped__()
+    with (tmp_path / "helpers/views/report.typ").open("a") as file:
+        file.write("// another\n")
+    assert work.kit.__wrapped__() != before
+
+
 def test_a_report_made_by_hand_is_made_again(made):
     place = made / "reports/2026-09/a"
     reports.make(made / "tiny.ipynb", place, {"team": "a", "month": "2026-09"})
@@ -274,6 +296,8 @@ def test_deliveries_arrive_once(made):
     again = run(made / "plan.yaml")
     assert set(states(again).values()) == {"standing"}
     assert len(events(made, "delivered")) == 3
+    assert again["counts"]["delivered"] == 0  # an earlier run delivered them
+    assert {d["state"] for r in again["reports"] for d in r["deliveries"]} == {"sent before"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

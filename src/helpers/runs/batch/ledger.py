@@ -10,13 +10,13 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from helpers.runs.secrets import masked
+from helpers.runs.secrets import clean
 
 NAME = "ledger.jsonl"
 RESERVE = 64_000  # bytes kept free for the ledger's last words on a full disk
@@ -28,12 +28,11 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self._reserve = folder / ".reserve"
-        fresh = not self.path.exists()
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         size = os.fstat(self._file).st_size
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             os.write(self._file, b"\n")  # what a killed process left half written stays a line of its own
-        self._number = sum(1 for _ in read(self.path)) if not fresh else 0
+        self._number = sum(1 for _ in read(self.path))
         with suppress(OSError):
             if not self._reserve.exists() or self._reserve.stat().st_size < RESERVE:
                 self._reserve.write_bytes(b"\0" * RESERVE)
@@ -91,12 +90,3 @@ def latest(path: Path) -> dict[str, dict[str, Any]]:
         elif line["event"] == "delivered" and folder in found and found[folder].get("run") == line.get("run"):
             found[folder]["sent"][line["delivery"]] = line
     return found
-
-
-def clean(value: Any) -> Any:
-    """Plain data with secrets masked."""
-    if isinstance(value, str):
-        return masked(value)
-    if isinstance(value, Mapping):
-        return {k: clean(v) for k, v in value.items()}
-    return [clean(v) for v in value] if isinstance(value, list | tuple) else value

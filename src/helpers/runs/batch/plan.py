@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from helpers.catalog import notebooks
-from helpers.runs import delivery, formats, parameters
+from helpers.runs import delivery, formats, parameters, strict
 from helpers.runs import rights as whose
-from helpers.runs.batch import strict
-from helpers.runs.batch.strict import Node
+from helpers.runs.batch.summary import NAMES
 from helpers.runs.parameters import nearest
+from helpers.runs.strict import Node
 from helpers.terms.errors import KitError, UsageError
 from helpers.terms.period import Month, parse_day
 
@@ -63,7 +63,6 @@ FORMS = ("html", "json")
 END = r"(latest closed|\d{4}-(0[1-9]|1[0-2]))"
 TIMES = {"s": 1, "min": 60, "h": 3600}
 SIZES = {"MB": 10**6, "GB": 10**9}
-TAKEN = ("index.html", "summary.json")  # names that the batch itself uses in its folder
 
 
 @dataclass(frozen=True)
@@ -204,11 +203,7 @@ def read(file: Path) -> Plan:
     root = strict.read(file)
     top = root.only(KEYS, ("to", "reports"))
     base = file.resolve().parent
-    name = (
-        top["plan"].text
-        if "plan" in top
-        else re.sub(r"[^a-z0-9_-]+", "-", file.stem.lower()).strip("-") or "batch"
-    )
+    name = top["plan"].text if "plan" in top else _named(file)
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,60}", name):
         top["plan"].wrong(
             f"the name {name[:60]!r}", "lower case letters, digits, - and _", "write  plan: monthly"
@@ -230,6 +225,11 @@ def read(file: Path) -> Plan:
     )
     to = _path(top["to"], base)
     return Plan(name, file, data, to, as_of, entries, _limits(usual.get("limits"), Limits()))
+
+
+def _named(file: Path) -> str:
+    """What a plan is called that does not say it."""
+    return re.sub(r"[^a-z0-9_-]+", "-", file.stem.lower()).strip("-") or "batch"
 
 
 def _entry(node: Node, usual: Mapping[str, Node], base: Path, known: Any) -> Entry:
@@ -286,9 +286,7 @@ def _entry(node: Node, usual: Mapping[str, Node], base: Path, known: Any) -> Ent
 
 
 def _delivery(node: Node, base: Path) -> Delivery:
-    where, entry = f"{node.file}, line {node.row}", node.plain
-    if isinstance(entry, dict) and isinstance(entry.get("folder"), str) and "://" not in entry["folder"]:
-        entry["folder"] = os.path.join(base, entry["folder"])  # noqa: PTH118 - holds {names} still
+    where, entry = delivery.entry(node, base)
     read = delivery.read(entry, where)
     told = json.dumps(entry, sort_keys=True, default=str)
     return Delivery(hashlib.sha256(told.encode()).hexdigest()[:12], read.kind, entry, where, read.formats)
@@ -625,7 +623,7 @@ def _apart(reports: Sequence[Report], plan: Plan) -> None:
         inside = next(
             (seen["/".join(steps[:n])] for n in range(1, len(steps)) if "/".join(steps[:n]) in seen), None
         )
-        if inside or steps[0] in TAKEN:
+        if inside or steps[0] in NAMES:
             raise UsageError(
                 f"the folder {one.folder} is {'inside the report ' + inside.folder if inside else 'a name of the batch'}",
                 "folders beside each other",
@@ -688,5 +686,4 @@ def draft(file: Path, data: Path, to: str = "reports") -> str:
         if re.fullmatch(r"[\w./-]+", shown)
         else '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
     )
-    plan = re.sub(r"[^a-z0-9_-]+", "-", file.stem.lower()).strip("-") or "batch"
-    return DRAFT.format(name=file.name, plan=plan, data=quoted, to=to, more=more)
+    return DRAFT.format(name=file.name, plan=_named(file), data=quoted, to=to, more=more)

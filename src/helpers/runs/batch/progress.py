@@ -34,9 +34,6 @@ class Silent:
     def note(self, text: str) -> None:
         """Something to know."""
 
-    def tick(self) -> None:
-        """Half a second has passed."""
-
     def ended(self) -> None:
         """Nothing more comes."""
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -28,24 +28,14 @@ from helpers.runs.batch.plan import Held, Plan, Report, expand
 from helpers.runs.batch.progress import Silent
 from helpers.runs.batch.telemetry import Telemetry
 from helpers.runs.batch.warm import Gone, Stopped, Warm
-from helpers.terms.errors import (
-    BadInput,
-    Damaged,
-    KitError,
-    NotDelivered,
-    NotReconciled,
-    Refused,
-    RunFailed,
-    Unfinished,
-    UsageError,
-)
+from helpers.runs.delivery import BEFORE, SENT, UNSURE
+from helpers.terms.errors import Damaged, KitError, Refused, RunFailed, Unfinished
 
 STATE = ".batch"  # the batch's own folder below the reports
 RECORD = "deliveries.jsonl"
 WORTH = 4  # reports from which it pays to make once what all need
 PATIENCE = 30.0  # for the processes of a batch that was killed [s]
 KEPT = 3  # failed runs kept of a report
-NOT_AGAIN = (UsageError, BadInput, NotReconciled, Refused)  # it would end the same way
 NEWER = 2  # how often a report is begun anew because the store was exchanged
 
 
@@ -55,7 +45,6 @@ class Store:
 
     path: str
     as_of: str
-    viewer: Any = None
     seen: dict[str, Any] = field(default_factory=dict)
     shared: str = ""
     made: int = 0  # reports from this state in this run
@@ -205,7 +194,7 @@ class _Batch:
         known = latest(self.state / NAME)
         for item in self.items:
             item.before = known.get(item.report.folder, {})
-            item.sent = dict(item.before.get("sent", {}))
+            item.sent = {k: d | {"state": BEFORE} if d.get("state") == SENT else d for k, d in item.before.get("sent", {}).items()}  # fmt: skip
             if item.why == "new" and item.before.get("event") == "failed":
                 item.why = "failed before"
             if item.before.get("event") == "doubted" and not item.why:
@@ -257,7 +246,6 @@ class _Batch:
                     self._took(self.active.pop(future), future)
                 else:
                     self._sent(*self.sending.pop(future), future)
-            self.say.tick()
 
     def _start(self, item: Item) -> None:
         item.tries += 1
@@ -320,7 +308,7 @@ class _Batch:
             item.newer += 1
             self.todo.appendleft(item)
             return
-        again = isinstance(problem, RunFailed) and not isinstance(problem, NOT_AGAIN)
+        again = isinstance(problem, RunFailed)  # what was refused would be refused again
         item.told = problem.record() | _kept(item.place) | {"notes": getattr(problem, "__notes__", [])}
         if again and item.tries - item.newer <= item.report.limits.retries:
             self.ledger.add("tried", report=item.report.folder, batch=self.number, attempt=item.tries, **item.told)  # fmt: skip
@@ -365,9 +353,7 @@ class _Batch:
 
     def _post(self, item: Item) -> None:
         for one in item.report.deliver:
-            if one.key not in item.sent or (
-                self.again and item.sent[one.key].get("state") == "may have been sent"
-            ):
+            if one.key not in item.sent or (self.again and item.sent[one.key].get("state") == UNSURE):
                 self.mail.append((item, one))
 
     def _send(self, item: Item, one: Any) -> None:
@@ -449,7 +435,7 @@ def _stores(plan: Plan, scratch: Path) -> dict[str, Store]:
     """By viewer's name: what is read for the viewer, and what it holds now."""
     found: dict[str, Store] = {}
     for viewer in plan.viewers:
-        store = Store(str(plan.data), plan.as_of, viewer)
+        store = Store(str(plan.data), plan.as_of)
         if plan.needs_store:
             path = plan.data
             if viewer is not None:
@@ -477,10 +463,9 @@ def _look(path: Path, as_of: str) -> dict[str, Any]:
         "import json, sys; from helpers.runs.batch import warm, work; "
         "print(json.dumps(warm._done(work.look, json.loads(sys.argv[1]), None)))"
     )
-    known = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])])
     said = json.dumps({"store": str(path), "as_of": as_of})
     done = subprocess.run(
-        [sys.executable, "-c", code, said], env=os.environ | {"PYTHONPATH": known}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, said], env=os.environ | {"PYTHONPATH": reports.search_path()}, capture_output=True, text=True, check=False
     )  # fmt: skip
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
@@ -546,11 +531,12 @@ def _sha(path: Path) -> str:
 
 def _look_of_pages() -> str:
     """A mark of how pages look: the kit's style, an organisation's look, the language, the engine."""
-    from helpers.views import theme
+    from helpers.views import look, theme, words
 
-    told = [theme.css(), *(os.environ.get(name, "") for name in work.PASSED)]
-    look = os.environ.get("FINOPS_LOOK", "")
-    told.append(_sha(Path(look)) if look else "")
+    own = look.choose(
+        os.environ.get(look.VARIABLE)
+    )  # read anew: it may have been mended since an earlier run
+    told = [theme.css(), own.sha256, words.language(), os.environ.get("FINOPS_ENGINE", "")]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
@@ -598,7 +584,7 @@ def _own(plan: Plan) -> Path:
     to, state = plan.to, plan.to / STATE
     try:
         if not state.is_dir():
-            taken = [n for n in ("index.html", "summary.json") if (to / n).exists()]
+            taken = [n for n in summary.NAMES if (to / n).exists()]
             if taken:
                 raise Refused(
                     f"the folder holds {taken[0]}, which no batch made", "a folder of the batch's own", "give another  to: …", file=str(to)
@@ -682,6 +668,3 @@ def _undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-__all__: Sequence[str] = ("Item", "NotDelivered", "Outcome", "Store", "intended", "run")

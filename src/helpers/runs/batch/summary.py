@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import helpers
-from helpers.runs.batch.ledger import clean
-from helpers.runs.delivery import UNSURE
+from helpers.runs.delivery import SENT, UNSURE
+from helpers.runs.secrets import clean
 from helpers.terms.errors import KitError
 
-NAMES = ("index.html", "summary.json")
+NAMES = ("index.html", "summary.json")  # that the batch itself uses in its folder
 
 
 def record(
@@ -31,15 +31,15 @@ def record(
     Returns
     -------
     dict
-        ``counts``: done (made now), standing (there already), failed, not made (stopped before), delivered, may have
-        been sent, not delivered. ``reports``: in the plan's order, each with its state, parameters, times, version of the store that
+        ``counts``: done (made now), standing (there already), failed, not made (stopped before), delivered (now), may
+        have been sent, not delivered. ``reports``: in the plan's order, each with its state, parameters, times, version of the store that
         it read, lines reconciled, headline, changed KPIs, deliveries, and what stopped it.
     """
     reports = [_report(i) for i in items]
     states = [r["state"] for r in reports]
     sent = [d for r in reports for d in r["deliveries"]]
     counts = {s: states.count(s) for s in ("done", "standing", "failed", "not made")} | {
-        "delivered": sum(d["state"] not in ("failed", UNSURE) for d in sent),
+        "delivered": sum(d["state"] == SENT for d in sent),
         "may have been sent": sum(d["state"] == UNSURE for d in sent),
         "not delivered": sum(d["state"] == "failed" for d in sent),
     }

@@ -82,7 +82,6 @@ def warm(data: bool = True) -> None:
     import pkgutil
 
     import nbformat
-    import papermill  # noqa: F401 - before the engine: papermill loads it itself, as its entry point
 
     import helpers
     from helpers.runs import engine
@@ -384,11 +383,10 @@ class Warm:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
             return self._process
-        found = os.pathsep.join(
-            [str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
+        from helpers.runs.report import search_path
+
         env = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
-        env |= {"PYTHONPATH": found} | dict.fromkeys(ONE_THREAD, "1")
+        env |= {"PYTHONPATH": search_path()} | dict.fromkeys(ONE_THREAD, "1")
         if not self.data:
             env["FINOPS_BATCH_DATA"] = "no"
         if self.scratch:
@@ -448,14 +446,8 @@ class Warm:
 
 def problem(told: Mapping[str, Any]) -> KitError:
     """The error that a task ended with, as it was raised there."""
-    kind: Any = (
-        Stopped if told.get("error") == "Stopped" else getattr(errors, str(told.get("error")), RunFailed)
-    )
-    kind = kind if isinstance(kind, type) and issubclass(kind, KitError) else RunFailed
-    made = kind(
-        str(told.get("found") or ""), str(told.get("needed") or ""), str(told.get("remedy") or ""),
-        file=told.get("file"), row=told.get("row"), column=told.get("column"),
-    )  # fmt: skip
+    kind = Stopped if told.get("error") == "Stopped" else errors.kind(told.get("error")) or RunFailed
+    made = kind.told(told)
     for note in told.get("notes", ()):
         made.add_note(note)
     return made

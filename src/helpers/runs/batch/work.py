@@ -257,7 +257,10 @@ def kit() -> str:
     root = Path(outputs.__file__).parents[1]
     told = hashlib.sha256()
     for file in sorted(root.rglob("*")):
-        if file.suffix in {".py", ".css", ".j2", ".yaml", ".csv", ".json"} and "_shipped" not in file.parts:
+        if (
+            file.suffix in {".py", ".css", ".j2", ".typ", ".yaml", ".csv", ".json"}
+            and "_shipped" not in file.parts
+        ):
             told.update(file.relative_to(root).as_posix().encode() + b"\0")
             told.update(hashlib.sha256(file.read_bytes()).digest())
     return told.hexdigest()[:16]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from helpers.runs.parameters import nearest
-from helpers.terms.errors import UsageError
+from helpers.terms.errors import KitError, UsageError
 
 LONGEST = 1_000_000  # bytes of a file
 DEEPEST = 8
@@ -88,23 +88,41 @@ class Node:
         return self.value if self.quoted else _typed(self.value)
 
 
-def read(path: Path) -> Node:
+PLAN = ("a plan", "finops batch init writes one")
+
+
+def read(path: Path, kind: type[KitError] = UsageError, wanted: tuple[str, str] = PLAN) -> Node:
     """The file as a tree of nodes.
+
+    Parameters
+    ----------
+    path : Path
+    kind : type, default UsageError
+        What is raised.
+    wanted : (str, str)
+        What is needed where the file holds nothing of it, and the remedy.
 
     Raises
     ------
-    UsageError
+    KitError
         With file, line, what was found, what is needed and the remedy.
     """
+    try:
+        return _read(path, *wanted)
+    except UsageError as problem:
+        raise kind(
+            problem.found, problem.needed, problem.remedy, file=problem.file, row=problem.row
+        ) from problem
+
+
+def _read(path: Path, needed: str, remedy: str) -> Node:
     import yaml
 
     said = str(path)
     try:
         raw = path.read_bytes()
     except OSError as problem:
-        raise UsageError(
-            f"cannot be read: {problem.strerror}", "a plan", "finops batch init writes one", file=said
-        ) from problem
+        raise UsageError(f"cannot be read: {problem.strerror}", needed, remedy, file=said) from problem
     if len(raw) > LONGEST:
         raise UsageError(
             f"{len(raw):,} bytes", f"up to {LONGEST:,}", "put long lists into a table", file=said
@@ -129,9 +147,9 @@ def read(path: Path) -> Node:
             row=mark.line + 1 if mark else None,
         ) from problem
     except RecursionError as problem:
-        raise UsageError("brackets in brackets without end", "a plan", "mend it", file=said) from problem
+        raise UsageError("brackets in brackets without end", needed, "mend it", file=said) from problem
     if root is None:
-        raise UsageError("nothing in it", "a plan", "finops batch init writes one", file=said)
+        raise UsageError("nothing in it", needed, remedy, file=said)
     return _node(root, said, "", 0)
 
 
@@ -157,7 +175,7 @@ def _node(raw: Any, file: str, name: str, depth: int) -> Node:
 
     row = raw.start_mark.line + 1
     if depth > DEEPEST:
-        raise UsageError("more than eight levels", "a plan", "mend the indentation", file=file, row=row)
+        raise UsageError("more than eight levels", "fewer", "mend the indentation", file=file, row=row)
     if isinstance(raw, yaml.SequenceNode):
         return Node([_node(v, file, name, depth + 1) for v in raw.value], row, file, name)
     if isinstance(raw, yaml.MappingNode):
