@@ -177,7 +177,7 @@ def entries(path: Path) -> list[Delivery]:
 def entry(node: strict.Node, base: Path) -> tuple[str, Any]:
     """Place and plain data of an entry in a file; a folder in it is seen from the file's own."""
     said = node.plain
-    place = said.get("folder") if isinstance(said, Mapping) else None
+    place = said.get("folder") if isinstance(said, dict) else None
     if isinstance(place, str) and place and "://" not in place:
         said["folder"] = os.path.join(base, place)  # noqa: PTH118 - holds {names} still
     return f"{node.file}, line {node.row}", said

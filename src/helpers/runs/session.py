@@ -437,7 +437,7 @@ def open_store(folder: Path, day: date | None) -> Opened:
 
 def persona(playbook: Any) -> str:
     """Whose playbook it is, as a page names them."""
-    return PERSONAS.get(playbook.persona, playbook.persona.replace("_", " ").capitalize())
+    return PERSONAS.get(name := str(playbook.persona), name.replace("_", " ").capitalize())
 
 
 def _basis(rules: tuple[int, str, date] | None) -> str:
