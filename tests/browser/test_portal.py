@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.browser.test_report_page import axe
+from tests.browser.making import axe
 
 pytestmark = pytest.mark.browser
 STEM = "practitioner_kpis"
@@ -161,7 +161,8 @@ def test_portal_and_page_are_accessible_and_fit(chromium, portal, width, scheme)
 def test_without_script_the_page_is_a_form(chromium, portal):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{portal}{STEM}/?month=2026-09", timeout=180_000)
+    page.goto(f"{portal}{STEM}?month=2026-09", timeout=180_000)  # as typed, without the last slash
+    assert page.url == f"{portal}{STEM}/?month=2026-09"
     page.get_by_role("combobox", name="Month").select_option("2026-08")
     page.get_by_role("button", name="Show").click()
     page.wait_for_load_state()

@@ -288,6 +288,15 @@ class Front(Reader):
         self.finish(before + portal.body(await self.site.cards(viewer), facts, asked) + after)
 
 
+class Slash(Reader):
+    """An address of a page without its last slash, as people type it: what a page names is found from there."""
+
+    @tornado.web.authenticated
+    def get(self):
+        query = f"?{self.request.query}" if self.request.query else ""
+        self.redirect(f"{self.request.path}/{query}")
+
+
 class Shown(Reader):
     """A page: from what is kept, else as it is made."""
 
@@ -556,6 +565,7 @@ class Server(Voila):
         own = {"voila_configuration": self.voila_configuration}
         routes = [
             (rf"/{stem}", Shown),
+            (rf"/{site.STEM}", Slash),
             (rf"/{stem}?live", Live),
             (rf"/{stem}?state", State),
             (rf"/{stem}?download/(?P<kind>[a-z]{{3,4}})", Download),
