@@ -370,6 +370,8 @@ def neighbours_of(data: Path, cache: Path) -> dict[str, list[str]]:
 
 def crowds(data: Path, sizes: list[int], folder: Path, ready: float, near: int) -> dict[str, Any]:
     """Crowds on a server that has had time to make pages ahead, and one on a server that has made the default pages only."""
+    from helpers.runs.pool import OWN
+
     found: dict[str, Any] = {"kept": [], "not made ahead": []}
     cache = folder / "crowd"
     with ours(data, cache, ahead=True) as (address, server):
@@ -391,7 +393,8 @@ def crowds(data: Path, sizes: list[int], folder: Path, ready: float, near: int) 
         for stem in _ids():
             urllib.request.urlopen(f"{address}{stem}/", timeout=600).read()
         for turn, many in enumerate(n for n in sizes if n <= 50):
-            some = {STEM: every[STEM][turn * near : (turn + 1) * near]}  # asked by nobody before
+            n = min(near, OWN)  # all come from this machine, so they are one person to the server
+            some = {STEM: every[STEM][turn * n : (turn + 1) * n]}  # asked by nobody before
             with Memory(server) as memory:
                 held = asyncio.run(crowd(address, many, some, many))
             found["not made ahead"].append(held | {"pss_mib": round(memory.most)})
@@ -489,6 +492,10 @@ def main() -> None:
     words.add_argument("--out", type=Path, default=HERE / "results" / "pages.json")
     asked = words.parse_args()
     data = asked.data.resolve()
+
+    def keep() -> None:
+        asked.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
     found: dict[str, Any] = {
         "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; {'calm' if asked.calm else 'busy'}",
         "day": time.strftime("%Y-%m-%d"),
@@ -498,14 +505,17 @@ def main() -> None:
         folder = Path(scratch)
         if asked.rounds:
             found["page"] = pages(data, asked.rounds, folder)
+            keep()
         sizes = [int(n) for n in asked.crowd.split(",") if n]
         if sizes:
             found["crowd"] = crowds(data, sizes, folder, asked.ready, asked.neighbours)
+            keep()
         if asked.stock_crowd:
             found["stock_crowd"] = stock_crowd(data, asked.stock_crowd, folder / "c")
+            keep()
         if asked.browsers:
             found["ten_browsers"] = browsers(data, asked.browsers, folder)
-    asked.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    keep()
     print(json.dumps(found, indent=1))
 
 

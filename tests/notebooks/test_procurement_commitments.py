@@ -62,6 +62,12 @@ def test_the_report_says_what_is_wrong_and_leaves_files_to_sign(september):
     assert kpi(found, "commitments-not-known")["value"] == "0"
 
 
+def test_a_provider_that_sells_no_machines_is_a_page_without_purchases(larkspur, tmp_path):
+    found, words = report(ID, larkspur, tmp_path / "report", month="2026-09", provider="Quill AI")
+    assert "Nothing is worth buying now" in words
+    assert "cover-more" not in {a["id"] for a in found["actions"]}
+
+
 def test_the_files_are_read_by_other_tools(september):
     _, _, folder = september
     events = icalendar.Calendar.from_ical((folder / "files" / "money_calendar.ics").read_text("utf-8")).walk("VEVENT")

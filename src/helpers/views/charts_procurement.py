@@ -86,7 +86,8 @@ def orders(outcomes: Sequence[Any], *, currency: str, title: str | None = None) 
     rows = tuple((n, number(s, at), number(x, at) if x else "nothing") for n, s, x, _ in shown)
     return Chart(
         title or sentences_procurement.of_orders(outcomes, currency),
-        f"Saved over twelve months against doing nothing, {currency}; on the right what each loses against both together",
+        f"Saved over twelve months if all were bought on the first day, {currency} (the ladder buys in steps and saves "
+        "less); on the right what each loses against both together",
         "; ".join(f"{n}: saves {s} {currency}, loses {x}" for n, s, x in rows) + ".",
         lambda width: _draw_orders(width, shown, rows),
         ("Order", f"Saves, {currency}", f"Loses, {currency}"),

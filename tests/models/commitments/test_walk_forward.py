@@ -10,7 +10,7 @@ import pytest
 from tests.models.commitments.worlds import hours, migrating, region
 
 from helpers.models.commitments import rules
-from helpers.models.commitments.answer import answers, upcoming, worst_quarter
+from helpers.models.commitments.answer import answers, regrets, upcoming, worst_quarter
 from helpers.models.commitments.cost import Terms, bill
 from helpers.models.commitments.planner import Move
 from helpers.models.commitments.walk_forward import walk
@@ -35,6 +35,11 @@ def test_a_changed_future_changes_no_decision_before_it():
     for name in ("1", "2"):
         assert [p for p in before[name] if p.month <= month] == [p for p in after[name] if p.month <= month]
     assert before != after  # the change is large enough to matter later
+
+
+def test_where_nothing_runs_nothing_is_decided():
+    assert walk([], Terms(), 12) == {}
+    assert regrets([], {}, least=0.1) == []
 
 
 def test_a_plan_not_yet_known_changes_no_decision():

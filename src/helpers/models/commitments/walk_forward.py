@@ -142,6 +142,8 @@ def recent(past: History, days: int = WINDOW_DAYS) -> tuple[Array, Array]:
 
 
 def _calendar(regions: Sequence[History], first: int) -> list[Month]:
+    if not regions:
+        return []
     begins = min(r.first.plus(first) for r in regions)
     ends = max(r.first.plus(r.months) for r in regions)
     return [begins.plus(n) for n in range(max(ends.since(begins), 0))]
