@@ -421,24 +421,27 @@ def _all_kept(data: Path, cache: Path, choices: dict[str, list[str]]) -> bool:
     )
 
 
-def stock_crowd(data: Path, many: int, folder: Path) -> dict[str, Any]:
-    """Clients at once on stock Voila: seconds until the page's HTML has ended, and memory."""
-    from tornado.httpclient import AsyncHTTPClient
+def stock_crowd(data: Path, many: int, folder: Path, most: float = 240) -> dict[str, Any]:
+    """Clients at once on stock Voila: seconds until the page's HTML has ended for those for whom it does, and memory."""
+    from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
     async def all_of(address: str) -> list[float]:
         client = AsyncHTTPClient(force_instance=True, max_clients=many, max_body_size=100_000_000)
 
-        async def one() -> float:
+        async def one() -> float | None:
             began = time.perf_counter()
-            await client.fetch(address, request_timeout=900)
+            try:
+                await client.fetch(address, request_timeout=most)
+            except HTTPClientError:  # 599: no end within that time
+                return None
             return time.perf_counter() - began
 
-        return list(await asyncio.gather(*(one() for _ in range(many))))
+        return [s for s in await asyncio.gather(*(one() for _ in range(many))) if s is not None]
 
     folder.mkdir(exist_ok=True)
     with stock(data, folder, False) as (address, server), Memory(server) as memory:
         found = asyncio.run(all_of(address))
-    return {"viewers": many, "html_ended_s": spread(found), "pss_mib": round(memory.most)}
+    return {"viewers": many, "ended": len(found), "most_s": most, "html_ended_s": spread(found), "pss_mib": round(memory.most)}  # fmt: skip
 
 
 def browsers(data: Path, many: int, folder: Path) -> dict[str, Any]:
@@ -496,7 +499,8 @@ def main() -> None:
     def keep() -> None:
         asked.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
-    found: dict[str, Any] = {
+    before = json.loads(asked.out.read_text("utf-8")) if asked.out.exists() else {}
+    found: dict[str, Any] = before | {  # what is not asked for stays as it was measured
         "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; {'calm' if asked.calm else 'busy'}",
         "day": time.strftime("%Y-%m-%d"),
         "versions": versions(),
