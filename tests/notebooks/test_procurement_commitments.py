@@ -77,6 +77,7 @@ def test_the_files_are_read_by_other_tools(september):
     purchases = list(csv.DictReader(io.StringIO((folder / "files" / "purchases.csv").read_text("utf-8"))))
     assert all(p["who"] and p["decide_by"] and p["status"] == "proposed" and 0 < D(p["rate"]) < 1 for p in purchases)
     assert len({p["id"] for p in purchases}) == len(purchases)
+    assert len({(p["what"], p["rung"], p["buy_on"]) for p in purchases}) == len(purchases)  # its name says what to order
     assert len({p["expires"] for p in purchases}) >= 3  # ends are spread
 
 

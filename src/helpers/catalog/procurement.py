@@ -865,11 +865,15 @@ class Procurement:
                 continue
             day = max(b["month"], self.run.as_of)
             provider = b["pool"].split(" ")[0]
-            scope = b["type"] or "everything that it covers"
+            scope, service = b["type"] or "everything that it covers", self._service(b["pool"])
+            if service and service not in scope:
+                service = f", {service}" if b["type"] else f", sized on {service}"
+            else:
+                service = ""
             found.append(
                 {
                     "id": f"{b['month']:%Y-%m}-{n + 1:03d}", "buy_on": day, "decide_by": max(day - timedelta(days=7), self.run.as_of),
-                    "what": f"{i.name} for {scope}", "provider": provider, "instrument": i.name, "pool": b["pool"], "scope": scope,
+                    "what": f"{i.name} for {scope}{service}", "provider": provider, "instrument": i.name, "pool": b["pool"], "scope": scope,
                     "currency": self.run.currency, "commitment_an_hour": price, "covers_an_hour": worth, "term_months": b["term"],
                     "payment": b["payment"], "paid_at_once": b["upfront"], "expires": b["expires"],
                     "a_month": CONTEXT.multiply(price, hours).quantize(CENT), "saving_a_month": saving,
@@ -880,6 +884,12 @@ class Procurement:
             )  # fmt: skip
         found.sort(key=lambda p: (p["buy_on"], -p["saving_a_month"], p["id"]))
         return found
+
+    def _service(self, pool: str) -> str:
+        """Whose usage a pool holds, where it is not all that a flexible instrument covers."""
+        rest = pool.partition(" ")[2]
+        flexible = (i.name for i in self.instruments.all if i.binds == NOTHING and rest.startswith(i.name))
+        return rest.removeprefix(max(flexible, key=len, default="")).lstrip(", ")
 
     @property
     def now(self) -> list[dict[str, Any]]:

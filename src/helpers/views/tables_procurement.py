@@ -124,7 +124,7 @@ def purchases(rows: Sequence[Any], *, currency: str, waiting: Decimal | None = N
     at = sentences.places([*costs, *saves])
     a, b = foot(costs, at), foot(saves, at)
     body = [
-        [plain(p["what"]), short(p["buy_on"]), number(x, at), number(y, at), f"{p['break_even_months']} of {p['term_months']}", plain(p["who"])]
+        [plain(p["what"], 110), short(p["buy_on"]), number(x, at), number(y, at), f"{p['break_even_months']} of {p['term_months']}", plain(p["who"])]
         for p, x, y in zip(shown, a, b, strict=False)
     ]  # fmt: skip
     if rest:
@@ -139,7 +139,7 @@ def purchases(rows: Sequence[Any], *, currency: str, waiting: Decimal | None = N
         "Break-even, months",
         "Who signs",
     ]
-    below = "Each line stands in files/purchases.csv for approval; rates as seen in these charges, else as the table of instruments assumes"
+    below = "Of the coming quarter; each line stands in files/purchases.csv for approval; rates as seen in these charges, else as the table of instruments assumes"
     if waiting:
         below += f"; buying in parts spreads their ends and gives up {sentences.money(waiting, currency)}"
     if notes:
@@ -154,8 +154,14 @@ def calendar(entries: Sequence[Any], *, currency: str, top: int = 14) -> Shown:
     bought = [e for e in entries if e.kind == "purchase"]
     rows = [_line(e) for e in some[:top]]
     if bought:
-        first = min(e.day for e in bought)
-        rows.insert(0, [short(first), "purchases", f"{len(bought):,} proposed, from this day", number(add(e.nothing for e in bought if e.nothing), 0), "a month", ""])  # fmt: skip
+        first, last = min(e.day for e in bought), max(e.day for e in bought)
+        told = (
+            f"{len(bought):,} proposed up to {short(last)}, the first on this day"
+            if last > first
+            else f"{len(bought):,} proposed"
+        )
+        before = sum(e.day < first for e in some[:top])
+        rows.insert(before, [short(first), "purchases", told, number(add(e.nothing for e in bought if e.nothing), 0), "a month", ""])  # fmt: skip
     head = ["Day", "Kind", "What", f"Doing nothing costs, {currency}", "Reckoned", "Who"]
     below = "Each date once; how each cost is reckoned stands in files/money_calendar.csv and .ics"
     if len(some) > top:
