@@ -11,6 +11,7 @@ from typing import Any
 LONGEST_NAME = 80
 SENTENCE = 36  # characters from which a cell holds a sentence, which no phone may squeeze to a word a line
 SHORT = 12  # characters up to which a cell stays on one line: a date, a person
+NARROW = 4  # columns up to which a table may fit a phone if its cells break
 # Controls, lone surrogates and direction marks: they break files, or let a name rewrite the number beside it.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
@@ -112,7 +113,7 @@ def table(
 
     def cell(row: int, column: int, value: str) -> str:
         words = ' class="kit-long"' if len(value) > SENTENCE else ""
-        if column and " " in value and len(value) <= SHORT:
+        if column and " " in value and len(value) <= SHORT and len(head) > NARROW:
             words = ' class="kit-short"'
         kind = words if column in left else ' class="kit-r"'
         if column:
