@@ -203,6 +203,12 @@ def test_the_lede_counts_misses_and_says_what_comes_first():
     )
 
 
+def test_the_only_target_is_not_counted():
+    assert say.lede(
+        [kpi(D("0.61"), D("0.7"))], [SimpleNamespace(title="Renew it.", value=None, currency="")]
+    ) == ("The one target is missed: coverage (61 %, target 70 %). First: Renew it.")
+
+
 def test_an_amount_that_the_title_names_is_not_repeated():
     said = SimpleNamespace(title="At 15 % it would be 6,100 USD a month more", value=D(6100), currency="USD")
     assert "worth" not in say.lede([], [said])

@@ -113,7 +113,7 @@ def table(
 
     def cell(row: int, column: int, value: str) -> str:
         words = ' class="kit-long"' if len(value) > SENTENCE else ""
-        if column and " " in value and len(value) <= SHORT and len(head) > NARROW:
+        if " " in value and len(value) <= SHORT and len(head) > NARROW:
             words = ' class="kit-short"'
         kind = words if column in left else ' class="kit-r"'
         if column:

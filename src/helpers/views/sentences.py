@@ -618,7 +618,12 @@ def lede(kpis: Sequence[Any], actions: Sequence[Any] = (), *, currency: str = ""
         few = (
             count(len(missed)) if len(aimed) < WORDS else str(len(missed))
         )  # both in words or both in digits
-        said = say("lede.missed", n=len(missed), few=few, all=count(len(aimed)), names=listed(names + more))
+        every = listed(names + more)
+        said = (
+            say("lede.one_missed", names=every)
+            if len(aimed) == 1
+            else say("lede.missed", n=len(missed), few=few, all=count(len(aimed)), names=every)
+        )
         said = capital(said)
     if not actions:
         return say("lede.quiet", said=said)
