@@ -120,17 +120,25 @@ def test_every_route_checks_what_is_asked(site, path, query, said):
 
 
 def test_no_other_route(site):
-    for path in ("small", "small/x", "none/", "none/live", "small/download/exe", "small/picture/0", "small/picture/9999",
+    for path in ("small/x", "none", "none/", "none/live", "small/download/exe", "small/picture/0", "small/picture/9999",
                  "../etc/passwd", "small/..%2f", "voila/static/x", "api/kernels", "login", "kit.000000000000.js", "SMALL/"):  # fmt: skip
         status, text, headers = get(site + path)
         assert status == 404, path
         assert "default-src 'none'" in headers["Content-Security-Policy"], path
         assert b"Traceback" not in text
+    assert get(f"{site}small")[1] == get(f"{site}small/")[1], "typed without its last slash"
     assert get(site, Host="finops.example")[0] == 403
     request = urllib.request.Request(f"{site}small/", data=b"x=1", method="POST")
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=20)
     assert refused.value.code in (403, 405)
+
+
+def test_one_notebooks_page_answers_beside_its_own_address(serve, store, tmp_path):
+    single = serve(pages.notebook(tmp_path, "small"), store, "app")
+    _, done = parts(get(f"{single}live?department=b")[1])
+    assert done["done"]["version"] == json.loads(get(f"{single}state")[1])["version"]
+    assert get(f"{single}small?department=b")[1] == get(f"{single}?department=b")[1]
 
 
 def test_a_store_that_changes_is_offered_and_each_answer_reads_one_state(site, store):

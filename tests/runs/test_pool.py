@@ -40,7 +40,11 @@ def pool(runner, place):
     yield made
     runner.run(made.close())
     assert psutil.pid_exists(made.zygote.pid) is False
-    assert not [p for p in psutil.process_iter() if p.pid in made.pids and p.status() != "zombie"]
+    left = [p for p in psutil.process_iter() if p.pid in made.pids and p.status() != "zombie"]
+    _, left = psutil.wait_procs(
+        left, timeout=10
+    )  # killed ones are nobody's child any more, and go a moment later
+    assert not [p for p in left if p.is_running() and p.status() != "zombie"]
 
 
 @pytest.fixture(autouse=True)

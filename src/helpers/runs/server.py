@@ -292,7 +292,8 @@ class Slash(Reader):
     """An address of a page without its last slash, as people type it: what a page names is found from there."""
 
     @tornado.web.authenticated
-    def get(self):
+    def get(self, stem):
+        self.page(stem)
         query = f"?{self.request.query}" if self.request.query else ""
         self.redirect(f"{self.request.path}/{query}")
 
@@ -565,13 +566,13 @@ class Server(Voila):
         own = {"voila_configuration": self.voila_configuration}
         routes = [
             (rf"/{stem}", Shown),
-            (rf"/{site.STEM}", Slash),
             (rf"/{stem}?live", Live),
             (rf"/{stem}?state", State),
             (rf"/{stem}?download/(?P<kind>[a-z]{{3,4}})", Download),
             (rf"/{stem}?picture/(?P<number>[0-9]{{1,3}})", Picture),
             (rf"/{re.escape(site.script_name())}", Script),
             (r"/", Shown if self.site.single else Front),
+            (rf"/(?P<stem>{site.STEM})", Slash),  # after a single page's own live and state
             (r"/.*", Nowhere),
         ]
         return guard.locked([*ways_in, *((base + pattern, handler, own) for pattern, handler in routes)])
