@@ -866,14 +866,11 @@ class Procurement:
             day = max(b["month"], self.run.as_of)
             provider = b["pool"].split(" ")[0]
             scope, service = b["type"] or "everything that it covers", self._service(b["pool"])
-            if service and service not in scope:
-                service = f", {service}" if b["type"] else f", sized on {service}"
-            else:
-                service = ""
+            within = "" if service in scope else f", {'' if b['type'] else 'sized on '}{service}"
             found.append(
                 {
                     "id": f"{b['month']:%Y-%m}-{n + 1:03d}", "buy_on": day, "decide_by": max(day - timedelta(days=7), self.run.as_of),
-                    "what": f"{i.name} for {scope}{service}", "provider": provider, "instrument": i.name, "pool": b["pool"], "scope": scope,
+                    "what": f"{i.name} for {scope}{within}", "provider": provider, "instrument": i.name, "pool": b["pool"], "scope": scope,
                     "currency": self.run.currency, "commitment_an_hour": price, "covers_an_hour": worth, "term_months": b["term"],
                     "payment": b["payment"], "paid_at_once": b["upfront"], "expires": b["expires"],
                     "a_month": CONTEXT.multiply(price, hours).quantize(CENT), "saving_a_month": saving,
